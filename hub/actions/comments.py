@@ -1,0 +1,266 @@
+"""Comments: written here, or received and passed on.
+
+A comment goes along every hand-off that may see it, except the one it came from: up to the
+principal and down to the contractors, never from one contractor to another. What is known
+across a hand-off is remembered (`item_refs`), so nothing is passed on twice or sent back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.actions import files, outgoing, sharing
+from hub.actions.context import Actor, Hub
+from hub.domain import comment as rules
+from hub.domain import disclosure
+from hub.domain.attachment import Attachment
+from hub.domain.comment import Author, BodyFormat, Role, Visibility, check_body, may_travel
+from hub.errors import NotFound, Refused
+from hub.ids import CommentId, HandoffId, TicketId
+from hub.protocol.encoding import parse_instant
+from hub.storage import attachments, comments, tickets
+from hub.storage.comments import Comment
+from hub.storage.database import Tx
+from hub.storage.handoffs import Handoff
+
+
+@dataclass(frozen=True, slots=True)
+class AddComment:
+    """The wish to say something on a ticket. Internal unless a person chose otherwise."""
+
+    ticket_id: TicketId
+    body: str
+    visibility: Visibility = rules.DEFAULT_VISIBILITY
+    format: BodyFormat = BodyFormat.PLAIN
+    files: Sequence[files.NewFile] = ()
+    only_handoff: HandoffId | None = None  # None: everybody whom a public comment concerns
+    reply_to: CommentId | None = None
+
+
+async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
+    """Say something on a ticket; public words are queued for everybody who shares it.
+
+    The files are already in the store; they become visible with the comment.
+    """
+    check_body(wish.body, with_files=bool(wish.files))
+
+    def transaction(tx: Tx) -> CommentId:
+        now = hub.now()
+        ticket = tickets.lock(tx, wish.ticket_id)
+        comment = Comment(
+            id=CommentId(hub.new_id("cmt", now)),
+            ticket_id=ticket.id,
+            visibility=wish.visibility,
+            author_ref=actor.ref,
+            author=actor.display,
+            role=Role.SYSTEM if actor.ref == "system" else Role.AGENT,
+            account=hub.account.name,
+            body=wish.body,
+            format=wish.format,
+            at=now,
+            rev=1,
+            edited_at=None,
+            redacted_at=None,
+            reply_to=wish.reply_to,
+            origin_handoff_id=None,
+        )
+        comments.add(tx, comment)
+        attached = files.attach_in(
+            tx, hub, ticket.id, wish.files, wish.visibility, now, comment_id=comment.id
+        )
+        tickets.change(tx, ticket.id, updated_at=now)
+        spread(tx, hub, comment, attached, now, only=wish.only_handoff)
+        return comment.id
+
+    return await hub.db.write(transaction)
+
+
+async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
+    """Replace the text of one of our own comments; its revision."""
+    check_body(body)
+
+    def transaction(tx: Tx) -> int:
+        now = hub.now()
+        comment = _own(tx, comment_id)
+        comments.change(tx, comment.id, body=body, rev=comment.rev + 1, edited_at=now)
+        _spread_edit(tx, hub, comment_id, now)
+        return comment.rev + 1
+
+    return await hub.db.write(transaction)
+
+
+async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = "") -> None:
+    """Take one of our own comments back, here and wherever it was sent."""
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        comment = _own(tx, comment_id)
+        comments.change(tx, comment.id, body="", redacted_at=now)
+        _spread_redaction(tx, hub, comment_id, reason, now)
+
+    await hub.db.write(transaction)
+
+
+def _own(tx: Tx, comment_id: CommentId) -> Comment:
+    comment = comments.find(tx.connection, comment_id)
+    if comment is None:
+        raise NotFound("not_found", "There is no such comment.")
+    if comment.origin_handoff_id is not None:
+        raise Refused("not_yours", "Only its author's company can change a comment.")
+    if comment.redacted_at is not None:
+        raise Refused("redacted", "The comment was taken back.")
+    return comment
+
+
+# --- passing on -----------------------------------------------------------------------------
+
+
+def spread(
+    tx: Tx,
+    hub: Hub,
+    comment: Comment,
+    attached: Sequence[Attachment],
+    now: datetime,
+    *,
+    only: HandoffId | None = None,
+) -> None:
+    """Queue a public comment for everybody who shares the ticket, except where it came from."""
+    if not may_travel(comment.visibility):
+        return
+    for there in sharing.audience(tx, comment.ticket_id, comment.origin_handoff_id):
+        handoff = there.handoff
+        if only is not None and handoff.id != only:
+            continue
+        try:
+            view = disclosure.comment_view(
+                _spoken(comment),
+                attached,
+                there.direction,
+                by=handoff.party,
+                withhold=there.withheld,
+                company=hub.account.name,
+                relayed=comment.origin_handoff_id is not None,
+            )
+        except Refused as error:
+            if error.code != "nothing_leaves":
+                raise
+            continue  # only files, and this agreement discloses none
+        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
+        comments.refer(tx, handoff.id, "cmt", remote_id=comment.id, local_id=comment.id, sent=True)
+        sharing.share_files(tx, there.link, handoff.id, view)
+
+
+def _spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None:
+    comment = comments.find(tx.connection, comment_id)
+    assert comment is not None  # noqa: S101 - it was just changed
+    for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id):
+        view = disclosure.comment_edit_view(_spoken(comment))
+        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
+
+
+def _spread_redaction(tx: Tx, hub: Hub, comment_id: CommentId, reason: str, now: datetime) -> None:
+    view = disclosure.comment_redact_view(comment_id, now, reason)
+    for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id):
+        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
+
+
+def _spoken(comment: Comment) -> rules.Comment:
+    """A stored comment as rules see it."""
+    return rules.Comment(
+        comment_id=comment.id,
+        author=Author(
+            ref=comment.author_ref,
+            display=comment.author,
+            role=Role.told(comment.role),
+            account=comment.account,
+        ),
+        body=comment.body,
+        at=comment.edited_at or comment.at,
+        format=BodyFormat(comment.format),
+        visibility=comment.visibility,
+        # Only ids that the other side can know: ours of comments we sent are resolved there.
+        reply_to=None,
+        rev=comment.rev,
+    )
+
+
+# --- received -------------------------------------------------------------------------------
+
+
+def receive(
+    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], peer: str, now: datetime
+) -> None:
+    """A peer's comment becomes one of the ticket, and goes on to everybody it concerns."""
+    if comments.sent_ref(tx.connection, handoff.id, "cmt", said["comment_id"]) is not None:
+        raise Refused("duplicate_id", "This comment id is already used on this hand-off.")
+    author = said["author"]
+    comment = Comment(
+        id=CommentId(hub.new_id("cmt", now)),
+        ticket_id=handoff.ticket_id,
+        visibility=Visibility.PUBLIC,
+        author_ref=author["ref"],
+        author=author["display"],
+        role=Role.told(author.get("role", "")),
+        account=peer,  # who signed it, not whom it names
+        body=said["body"],
+        format=said["format"],
+        at=parse_instant(said["at"]),
+        rev=1,
+        edited_at=None,
+        redacted_at=None,
+        reply_to=None,
+        origin_handoff_id=handoff.id,
+    )
+    comments.add(tx, comment)
+    comments.refer(
+        tx, handoff.id, "cmt", remote_id=said["comment_id"], local_id=comment.id, sent=False
+    )
+    attached = files.receive_in(
+        tx, hub, handoff, said["files"], now, comment_id=comment.id
+    )
+    tickets.change(tx, handoff.ticket_id, updated_at=now)
+    spread(tx, hub, comment, attached, now)
+
+
+def receive_edit(
+    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime
+) -> None:
+    """A peer changed a comment it wrote."""
+    comment = _theirs(tx, handoff, said["comment_id"])
+    if comment.redacted_at is not None or said["rev"] <= comment.rev:
+        raise Refused("duplicate_id", "A newer revision of this comment is already here.")
+    comments.change(
+        tx,
+        comment.id,
+        body=said["body"],
+        format=said["format"],
+        rev=said["rev"],
+        edited_at=parse_instant(said["at"]),
+    )
+    _spread_edit(tx, hub, comment.id, now)
+
+
+def receive_redaction(
+    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime
+) -> None:
+    """A peer took a comment it wrote back."""
+    comment = _theirs(tx, handoff, said["comment_id"])
+    if comment.redacted_at is not None:
+        return
+    comments.change(tx, comment.id, body="", redacted_at=parse_instant(said["at"]))
+    for row in attachments.of_ticket(tx.connection, comment.ticket_id):
+        if row.comment_id == comment.id:
+            attachments.change(tx, row.id, redacted_at=now)
+    _spread_redaction(tx, hub, comment.id, said.get("reason", ""), now)
+
+
+def _theirs(tx: Tx, handoff: Handoff, remote_id: str) -> Comment:
+    """The comment this peer wrote on this hand-off. Another's looks like none at all."""
+    local_id = comments.local_of(tx.connection, handoff.id, "cmt", remote_id)
+    comment = None if local_id is None else comments.find(tx.connection, local_id)
+    if comment is None or comment.origin_handoff_id != handoff.id:
+        raise Refused("scope_denied", "There is no such comment of this author.")
+    return comment

@@ -1,0 +1,120 @@
+"""What every action is given: the node it acts for, and its injected surroundings."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from hub import ids
+from hub.clock import Clock, Entropy
+from hub.errors import Misconfigured
+from hub.metrics import Metrics
+from hub.protocol.keys import KeySet
+from hub.settings import Limits
+from hub.storage.blobs import BlobStore
+from hub.storage.database import Database
+from hub.storage.keystore import NodeKeys
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose node this is."""
+
+    node_id: str
+    name: str
+    base_url: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """On whose behalf something is done. Only the doors make one, after they know who it is."""
+
+    ref: str  # agent id, or `system`
+    display: str
+    role: str
+    scopes: frozenset[str] | None = None  # of an API token; None: everything the role may
+
+
+SYSTEM = Actor("system", "hub", "system")
+"""The node's own rules and timers."""
+
+
+class Wakes:
+    """Who waits for work of which topic. Losing one costs time, never work: workers also look."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, asyncio.Event] = {}
+        self._listeners: list[Callable[[set[str]], None]] = []
+
+    def event(self, topic: str) -> asyncio.Event:
+        """The event that is set when the topic has work."""
+        return self._waiting.setdefault(topic, asyncio.Event())
+
+    def listen(self, listener: Callable[[set[str]], None]) -> None:
+        """Call this with every set of topics woken."""
+        self._listeners.append(listener)
+
+    def wake(self, topics: set[str]) -> None:
+        """Set the events of these topics; an empty set wakes everybody."""
+        for topic in topics or set(self._waiting):
+            kind = topic.partition(":")[0]
+            self.event(topic).set()
+            if kind != topic:
+                self.event(kind).set()
+        for listener in self._listeners:
+            listener(topics)
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """One node, as actions see it."""
+
+    account: Account
+    keys: NodeKeys
+    key_set: KeySet
+    key_set_jws: str  # as the identity key signed it
+    db: Database
+    blobs: BlobStore
+    clock: Clock
+    entropy: Entropy
+    limits: Limits
+    metrics: Metrics
+    try_out: bool = False
+    wakes: Wakes = field(default_factory=Wakes)
+
+    def now(self) -> datetime:
+        """The wall clock in whole milliseconds, as instants are written on the wire.
+
+        So what this side records of its own step is what the other side reads of it.
+        """
+        now = self.clock.now()
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    def hide(self, secret: bytes) -> str:
+        """A small secret, encrypted and authenticated for the database."""
+        return _box(self.keys).encrypt(secret).decode("ascii")
+
+    def reveal(self, hidden: str) -> bytes:
+        """The secret that `hide` made this of. Raises Misconfigured where the key is another."""
+        try:
+            return _box(self.keys).decrypt(hidden.encode("ascii"))
+        except InvalidToken as error:
+            raise Misconfigured(
+                "secrets_key_differs",
+                "A secret in the database was encrypted under another key.",
+                hint="Restore the keys directory that belongs to this database.",
+            ) from error
+
+    def new_id(self, prefix: str, now: datetime) -> str:
+        """A fresh id of this kind."""
+        return ids.new(prefix, now, self.entropy)
+
+
+def _box(keys: NodeKeys) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(keys.secrets.derive(b"hub secrets at rest")))

@@ -1,0 +1,395 @@
+"""Files on tickets and comments: put here by our people, or announced by a peer and pulled.
+
+A message never waits for its files. A file is shown only when it is whole and its digest fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import Any, BinaryIO
+
+from hub.actions import handoffs as handoff_actions
+from hub.actions import outgoing, sharing, terms
+from hub.actions.context import Actor, Hub
+from hub.domain import disclosure
+from hub.domain.attachment import Attachment
+from hub.domain.comment import Author, Role, Visibility, may_travel
+from hub.domain.delivery import backoff
+from hub.errors import HubError, NotFound, Refused, Untrusted
+from hub.ids import AttachmentId, CommentId, HandoffId, TicketId
+from hub.storage import attachments, comments, handoffs, links, tickets
+from hub.storage import attachments as stored
+from hub.storage.attachments import Fetch, FileState
+from hub.storage.database import Tx
+from hub.storage.handoffs import Handoff
+
+FETCH_TOPIC = "fetch"
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that is already in the store, about to be put on something."""
+
+    name: str
+    media_type: str
+    sha256: str
+    size: int
+
+
+def clean_name(name: str) -> str:
+    """The last part of a file name, without controls and direction marks, at most 255 characters.
+
+    It is only ever shown and sent as a header value, never used as a path.
+    """
+    last = PurePath(name.replace("\\", "/")).name
+    shown = "".join(ch for ch in last if ch.isprintable() and ch not in _DIRECTION_MARKS)
+    return shown.strip()[:255] or "file"
+
+
+_DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def store(hub: Hub, name: str, media_type: str, source: BinaryIO) -> NewFile:
+    """Take the bytes into the store; nothing refers to them yet. Blocking: call in a thread."""
+    sha256, size = hub.blobs.add(source, max_bytes=hub.limits.file_bytes)
+    plain = media_type.partition(";")[0].strip() or "application/octet-stream"
+    return NewFile(clean_name(name), plain, sha256, size)
+
+
+async def add(
+    hub: Hub,
+    actor: Actor,
+    ticket_id: TicketId,
+    new: Sequence[NewFile],
+    visibility: Visibility = Visibility.PUBLIC,
+) -> list[AttachmentId]:
+    """Put files on the ticket as its own; public ones go to everybody who shares the ticket."""
+
+    def transaction(tx: Tx) -> list[AttachmentId]:
+        now = hub.now()
+        ticket = tickets.lock(tx, ticket_id)
+        rows = attach_in(tx, hub, ticket.id, new, visibility, now, comment_id=None)
+        tickets.change(tx, ticket.id, updated_at=now)
+        author = handoff_actions.author_of(hub, actor)
+        _spread(tx, hub, ticket.id, rows, author, None, now)
+        return [row.attachment_id for row in rows]
+
+    return await hub.db.write(transaction)
+
+
+async def redact(hub: Hub, actor: Actor, attachment_id: AttachmentId, reason: str = "") -> None:
+    """Take one of our own files back, here and wherever it was announced."""
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        row = attachments.find(tx.connection, attachment_id)
+        if row is None:
+            raise NotFound("not_found", "There is no such file.")
+        if row.origin_handoff_id is not None:
+            raise Refused("not_yours", "Only its author's company can take a file back.")
+        attachments.change(tx, row.id, redacted_at=now)
+        _spread_redaction(tx, hub, row.id, reason, now)
+
+    await hub.db.write(transaction)
+
+
+def attach_in(
+    tx: Tx,
+    hub: Hub,
+    ticket_id: TicketId,
+    new: Sequence[NewFile],
+    visibility: Visibility,
+    now: datetime,
+    *,
+    comment_id: CommentId | None,
+) -> list[Attachment]:
+    """Put stored files on a ticket or a comment."""
+    made = []
+    for one in new:
+        row = stored.Attachment(
+            id=AttachmentId(hub.new_id("att", now)),
+            ticket_id=ticket_id,
+            comment_id=comment_id,
+            visibility=visibility,
+            name=one.name,
+            media_type=one.media_type,
+            size=one.size,
+            sha256=one.sha256,
+            state=FileState.AVAILABLE,
+            reason=None,
+            at=now,
+            redacted_at=None,
+            origin_handoff_id=None,
+        )
+        attachments.add(tx, row)
+        made.append(sharing.described(row))
+    return made
+
+
+def _spread(
+    tx: Tx,
+    hub: Hub,
+    ticket_id: TicketId,
+    rows: Sequence[Attachment],
+    author: Author,
+    origin: HandoffId | None,
+    now: datetime,
+) -> None:
+    """Announce the ticket's own files along every hand-off that may see them."""
+    if not rows or not may_travel(rows[0].visibility):
+        return
+    for there in sharing.audience(tx, ticket_id, origin):
+        handoff, withhold = there.handoff, there.withheld
+        for batch in disclosure.file_batches(
+            rows, there.direction, by=handoff.party, withhold=withhold
+        ):
+            view = disclosure.file_view(
+                batch,
+                author,
+                now,
+                there.direction,
+                by=handoff.party,
+                withhold=withhold,
+                company=hub.account.name,
+                relayed=origin is not None,
+            )
+            outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
+            sharing.share_files(tx, there.link, handoff.id, view)
+
+
+def _spread_redaction(
+    tx: Tx, hub: Hub, attachment_id: AttachmentId, reason: str, now: datetime
+) -> None:
+    for there, remote_id in sharing.sent_along(tx, "att", attachment_id):
+        view = disclosure.statement_view(
+            "file.redact",
+            {"attachment_id": remote_id, "at": now, "reason": reason or None},
+            there.direction,
+            by=there.handoff.party,
+            withhold=there.withheld,
+        )
+        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
+
+
+# --- received -------------------------------------------------------------------------------
+
+
+def receive(
+    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], peer: str, now: datetime
+) -> None:
+    """A peer put files on the ticket: fetch them, and announce them to everybody they concern."""
+    rows = receive_in(tx, hub, handoff, said["files"], now, comment_id=None)
+    tickets.change(tx, handoff.ticket_id, updated_at=now)
+    author = Author(
+        ref=said["author"]["ref"],
+        display=said["author"]["display"],
+        role=Role.told(said["author"].get("role", "")),
+        account=peer,
+    )
+    _spread(tx, hub, handoff.ticket_id, rows, author, handoff.id, now)
+
+
+def receive_in(
+    tx: Tx,
+    hub: Hub,
+    handoff: Handoff,
+    described: Sequence[dict[str, Any]],
+    now: datetime,
+    *,
+    comment_id: CommentId | None,
+) -> list[Attachment]:
+    """Announced files become attachments that are waiting for their bytes."""
+    link = links.get(tx.connection, handoff.link_id)
+    direction = terms.direction(link, handoff.party)
+    taken = attachments.link_bytes(tx.connection, link.id)
+    made = []
+    for one in described:
+        if comments.sent_ref(tx.connection, handoff.id, "att", one["attachment_id"]) is not None:
+            raise Refused("duplicate_id", "This file id is already used on this hand-off.")
+        refusal = None
+        if one["size"] > min(direction.max_file_bytes, hub.limits.file_bytes):
+            refusal = "too_large"
+        elif taken + one["size"] > hub.limits.link_files_bytes:
+            refusal = "quota_exceeded"
+        # That we have the bytes from elsewhere must not show: a peer names a file without
+        # sending it only if it sent it before, or was given it by us.
+        here = refusal is None and (
+            attachments.was_fetched(tx.connection, link.id, one["sha256"])
+            or (
+                attachments.may_read(tx.connection, link.id, one["sha256"])
+                and hub.blobs.has(one["sha256"])
+            )
+        )
+        state = (
+            FileState.REFUSED
+            if refusal
+            else FileState.AVAILABLE
+            if here
+            else FileState.ANNOUNCED
+        )
+        row = stored.Attachment(
+            id=AttachmentId(hub.new_id("att", now)),
+            ticket_id=handoff.ticket_id,
+            comment_id=comment_id,
+            visibility=Visibility.PUBLIC,
+            name=clean_name(one["name"]),
+            media_type=one["media_type"],
+            size=one["size"],
+            sha256=one["sha256"],
+            state=state,
+            reason=refusal,
+            at=now,
+            redacted_at=None,
+            origin_handoff_id=handoff.id,
+        )
+        attachments.add(tx, row)
+        comments.refer(
+            tx, handoff.id, "att", remote_id=one["attachment_id"], local_id=row.id, sent=False
+        )
+        if state is FileState.ANNOUNCED:
+            taken += one["size"]
+            attachments.want(tx, link.id, one["sha256"], one["size"])
+            tx.wake(FETCH_TOPIC)
+        else:
+            _report(tx, hub, row, now)
+        made.append(sharing.described(row))
+    return made
+
+
+def receive_redaction(
+    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime
+) -> None:
+    """A peer took a file it had announced back."""
+    local_id = comments.local_of(tx.connection, handoff.id, "att", said["attachment_id"])
+    row = None if local_id is None else attachments.find(tx.connection, local_id)
+    if row is None or row.origin_handoff_id != handoff.id:
+        raise Refused("scope_denied", "There is no such file of this author.")
+    if row.redacted_at is None:
+        attachments.change(tx, row.id, redacted_at=now)
+        _spread_redaction(tx, hub, row.id, said.get("reason", ""), now)
+
+
+def receive_status(tx: Tx, handoff: Handoff, said: dict[str, Any], actor: str, now: datetime) -> None:
+    """The peer tells whether it has a file of ours."""
+    handoffs.record(
+        tx,
+        handoff.id,
+        at=now,
+        party=handoff.party.other,
+        actor=actor,
+        event="file.status",
+        facts={name: said[name] for name in ("attachment_id", "status", "reason") if name in said},
+    )
+
+
+def _report(tx: Tx, hub: Hub, row: stored.Attachment, now: datetime) -> None:
+    """Tell the peer that announced the file what became of it."""
+    if row.origin_handoff_id is None:
+        return
+    handoff = handoffs.find(tx.connection, row.origin_handoff_id)
+    there = None if handoff is None else sharing.listener(tx, handoff)
+    if handoff is None or there is None:
+        return
+    remote_id, _sent = comments.refs_of(tx.connection, "att", row.id)[handoff.id]
+    view = disclosure.statement_view(
+        "file.status",
+        {
+            "sha256": row.sha256,
+            "attachment_id": remote_id,
+            "status": row.state,
+            "reason": row.reason,
+        },
+        there.direction,
+        by=handoff.party,
+        withhold=there.withheld,
+    )
+    outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
+
+
+# --- fetching -------------------------------------------------------------------------------
+
+
+async def due_fetches(hub: Hub) -> list[Fetch]:
+    """Files to pull now."""
+    now = hub.now()
+
+    def body(tx: Tx) -> list[Fetch]:
+        return [
+            fetch
+            for fetch in attachments.open_fetches(tx.connection)
+            if fetch.next_at is None or fetch.next_at <= now
+        ]
+
+    return await hub.db.write(body)
+
+
+async def fetched(hub: Hub, fetch: Fetch) -> None:
+    """The file is in the store: show it, and tell the peer that it arrived."""
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        attachments.change_fetch(
+            tx, fetch.link_id, fetch.sha256, state=FileState.AVAILABLE, last_error=None
+        )
+        _settle(tx, hub, fetch, FileState.AVAILABLE, None, now)
+
+    await hub.db.write(transaction)
+
+
+async def fetch_refused(hub: Hub, fetch: Fetch, state: FileState, reason: str) -> None:
+    """The file will not come (`refused` by us, or `gone` there)."""
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        attachments.change_fetch(tx, fetch.link_id, fetch.sha256, state=state, last_error=reason)
+        _settle(tx, hub, fetch, state, reason, now)
+
+    await hub.db.write(transaction)
+
+
+async def fetch_failed(hub: Hub, fetch: Fetch, error: HubError) -> None:
+    """It did not work this time; what has arrived is kept for the next attempt."""
+    now = hub.now()
+    attempts = fetch.attempts + 1
+    wait = backoff(attempts, hub.entropy.fraction(), cap=timedelta(seconds=hub.limits.retry_cap_s))
+    if isinstance(error, Untrusted) and attempts >= hub.limits.poison_tries:
+        await fetch_refused(hub, fetch, FileState.REFUSED, error.code)
+        return
+
+    def transaction(tx: Tx) -> None:
+        attachments.change_fetch(
+            tx,
+            fetch.link_id,
+            fetch.sha256,
+            state=FileState.FETCHING,
+            attempts=attempts,
+            next_at=now + wait,
+            last_error=error.code,
+        )
+        for row in attachments.with_digest(tx.connection, fetch.sha256):
+            if row.state is FileState.ANNOUNCED:
+                attachments.change(tx, row.id, state=FileState.FETCHING)
+
+    await hub.db.write(transaction)
+
+
+def _settle(
+    tx: Tx, hub: Hub, fetch: Fetch, state: FileState, reason: str | None, now: datetime
+) -> None:
+    for row in attachments.with_digest(tx.connection, fetch.sha256):
+        if row.state not in {FileState.ANNOUNCED, FileState.FETCHING}:
+            continue
+        handoff = (
+            None
+            if row.origin_handoff_id is None
+            else handoffs.find(tx.connection, row.origin_handoff_id)
+        )
+        if handoff is None or handoff.link_id != fetch.link_id:
+            continue
+        attachments.change(tx, row.id, state=state, reason=reason)
+        settled = attachments.find(tx.connection, row.id)
+        assert settled is not None  # noqa: S101 - just changed
+        _report(tx, hub, settled, now)

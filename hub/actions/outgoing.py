@@ -1,0 +1,134 @@
+"""Sealing: a view becomes a signed message in the outbox, inside the transaction of its act.
+
+Positions are given out while the streams of the link are locked, so their order is the order
+of commit: a gap or a second message for one position cannot come to be. A message is sealed
+once; the outbox row is the bytes that travel.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from hub.actions.context import Hub
+from hub.domain.disclosure import PublicView
+from hub.errors import Refused
+from hub.ids import HandoffId, MessageId
+from hub.protocol import payloads, signing
+from hub.protocol.message import MAX_DATA, Envelope
+from hub.storage import audit, outbox, streams
+from hub.storage.database import Tx
+from hub.storage.links import AGREED, Link
+from hub.storage.outbox import OutboxRow
+
+
+def deliver_topic(link_id: str) -> str:
+    """The topic woken when this link has something to send."""
+    return f"deliver:{link_id}"
+
+
+def send(
+    tx: Tx,
+    hub: Hub,
+    link: Link,
+    view: PublicView,
+    *,
+    now: datetime,
+    handoff_id: HandoffId | None = None,
+    cause: str | None = None,
+) -> MessageId:
+    """Queue a message to the peer of this link; its id.
+
+    Raises `Refused` where the payload breaks its own schema or is too large: nothing that a
+    peer must refuse is ever signed.
+    """
+    return _send(tx, hub, link, view.kind, view.to_data(), now, handoff_id, cause)
+
+
+def send_again(tx: Tx, hub: Hub, link: Link, row: OutboxRow, now: datetime) -> MessageId:
+    """Queue the words of a message that was disclosed to this very peer before."""
+    assert row.data is not None  # noqa: S101 - the caller looked
+    return _send(tx, hub, link, row.type, signing.read_data(row.data), now, row.handoff_id, row.id)
+
+
+def _send(  # noqa: PLR0913, PLR0917 - the members of an envelope
+    tx: Tx,
+    hub: Hub,
+    link: Link,
+    type_: str,
+    data: dict[str, Any],
+    now: datetime,
+    handoff_id: HandoffId | None,
+    cause: str | None,
+) -> MessageId:
+    if link.state not in AGREED:
+        raise Refused(
+            "link_not_active", "The link with {peer} is not active.", peer=link.peer_name
+        )
+    kind = payloads.TYPES[type_]
+    payloads.check(kind.schema_id, data, salted=False)
+    stream = streams.lock(tx, link.id)
+    assert link.agreement_hash is not None  # noqa: S101 - an agreed link has one
+    hseq = hprev = None
+    if handoff_id is not None:
+        chain = streams.handoff(tx, link.id, handoff_id) or streams.begin_handoff(
+            tx, link.id, handoff_id
+        )
+        hseq, hprev = chain.out_hseq + 1, chain.out_hhead or link.agreement_hash
+    envelope = Envelope(
+        id=MessageId(hub.new_id("msg", now)),
+        link=link.id,
+        sender=hub.account.node_id,
+        receiver=link.peer_node_id,
+        epoch=stream.out_epoch,
+        seq=stream.out_seq + 1,
+        prev=stream.out_head,
+        agreement=link.revision,
+        ack=(stream.applied_seq, stream.applied_head) if stream.applied_seq else None,
+        type=type_,
+        must=kind.must,
+        schema=kind.schema_id,
+        handoff=handoff_id,
+        hseq=hseq,
+        hprev=hprev,
+        at=now,
+        cause=None if cause is None else MessageId(cause),
+    )
+    try:
+        sealed = signing.seal(envelope, data, hub.entropy.bytes(16), hub.keys.message)
+    except ValueError as error:
+        raise Refused(
+            "message_too_large",
+            "This is too long for one message: at most {limit} bytes.",
+            hint="Send the long text as a file.",
+            because=str(error),
+            limit=MAX_DATA,
+        ) from error
+    outbox.append(
+        tx,
+        link_id=link.id,
+        seq=sealed.envelope.seq,
+        epoch=sealed.envelope.epoch,
+        id=sealed.envelope.id,
+        type=type_,
+        control=kind.control,
+        handoff_id=handoff_id,
+        hseq=hseq,
+        hash=sealed.hash,
+        env=sealed.env,
+        data=sealed.data,
+        sealed_at=now,
+    )
+    streams.change(tx, link.id, out_seq=sealed.envelope.seq, out_head=sealed.hash)
+    if handoff_id is not None:
+        streams.change_handoff(tx, link.id, handoff_id, out_hseq=hseq, out_hhead=sealed.hash)
+    tx.wake(deliver_topic(link.id))
+    hub.metrics.sealed.labels(type_).inc()
+    return MessageId(sealed.envelope.id)
+
+
+def alarm(tx: Tx, hub: Hub, kind: str, subject: str, text: str, now: datetime, **facts: object) -> None:
+    """Put something before a person's eyes; a second one about the same changes nothing."""
+    audit.raise_alert(
+        tx, kind=kind, subject=subject, text=text, at=now, entropy=hub.entropy, **facts
+    )

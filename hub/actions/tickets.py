@@ -1,0 +1,231 @@
+"""Tickets: made and changed by our own people, or made and changed by a principal's messages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from hub.actions import files, outgoing, sharing
+from hub.actions.context import Actor, Hub
+from hub.domain import disclosure
+from hub.domain import ticket as rules
+from hub.domain.comment import Visibility
+from hub.domain.handoff import OVER, Party
+from hub.domain.ticket import (
+    Asset,
+    ChecklistItem,
+    Contact,
+    Field,
+    Priority,
+    Requester,
+    Site,
+    Ticket,
+    TicketStatus,
+)
+from hub.errors import Refused
+from hub.ids import AgentId, TicketId, is_id
+from hub.protocol.encoding import parse_instant
+from hub.storage import audit, handoffs, tickets
+from hub.storage.database import Tx
+from hub.storage.handoffs import Handoff
+
+
+@dataclass(frozen=True, slots=True)
+class NewTicket:
+    """The wish for a ticket."""
+
+    title: str
+    description: str = ""
+    priority: Priority = Priority.NORMAL
+    service: str = ""
+    requester: Requester | None = None
+    contact: Contact | None = None
+    site: Site | None = None
+    asset: Asset | None = None
+    fields: Sequence[Field] = ()
+    checklist: Sequence[str] = ()
+    due_at: datetime | None = None
+    files: Sequence[files.NewFile] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TicketChanges:
+    """What to change; None: leave as it is."""
+
+    title: str | None = None
+    description: str | None = None
+    priority: Priority | None = None
+    contact: Contact | None = None
+    site: Site | None = None
+    asset: Asset | None = None
+    requester: Requester | None = None
+    fields: Sequence[Field] | None = None
+    checklist: Sequence[ChecklistItem] | None = None
+    due_at: datetime | None = None
+    status: TicketStatus | None = None
+    assignee: AgentId | None = None
+
+
+async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
+    """Make a ticket with the next number. Raises Refused where it could not be handed off as is."""
+
+    def transaction(tx: Tx) -> Ticket:
+        now = hub.now()
+        made = Ticket(
+            id=TicketId(hub.new_id("tkt", now)),
+            number=tickets.next_number(tx),
+            title=wish.title.strip(),
+            description=wish.description,
+            status=TicketStatus.NEW,
+            priority=wish.priority,
+            service=wish.service,
+            created_at=now,
+            updated_at=now,
+            requester=wish.requester,
+            contact=wish.contact,
+            site=wish.site,
+            asset=wish.asset,
+            fields=tuple(wish.fields),
+            checklist=tuple(
+                ChecklistItem(str(n), text) for n, text in enumerate(wish.checklist, start=1)
+            ),
+            due_at=wish.due_at,
+            created_by=AgentId(actor.ref) if is_id(actor.ref, "agt") else None,
+        )
+        rules.check(made)
+        tickets.add(tx, made)
+        files.attach_in(
+            tx, hub, made.id, wish.files, Visibility.PUBLIC, now, comment_id=None
+        )
+        audit.append(tx, at=now, actor=actor.ref, event="ticket.created", ticket=made.number)
+        return made
+
+    return await hub.db.write(transaction)
+
+
+async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChanges) -> Ticket:
+    """Change a ticket; contractors hear of what they may see of it.
+
+    In a child ticket the principal's fields are not ours to change: tell it in a comment.
+    """
+
+    def transaction(tx: Tx) -> Ticket:
+        now = hub.now()
+        before = tickets.lock(tx, ticket_id)
+        changes = {
+            one.name: value
+            for one in fields(TicketChanges)
+            if (value := getattr(wish, one.name)) is not None
+        }
+        for name in ("fields", "checklist"):
+            if name in changes:
+                changes[name] = tuple(changes[name])
+        if not changes:
+            return before
+        everyone = handoffs.of_ticket(tx.connection, ticket_id)
+        foreign = _PRINCIPAL_OWNS & changes.keys()
+        if foreign and any(one.party is Party.CONTRACTOR for one in everyone):
+            raise Refused(
+                "principal_owns",
+                "'{name}' belongs to the principal of this ticket.",
+                hint="Ask for the change in a public comment.",
+                name=min(foreign),
+            )
+        after = replace(before, **changes, updated_at=now)
+        rules.check(after)
+        tickets.change(tx, ticket_id, updated_at=now, **changes)
+        tell_contractors(tx, hub, before, after, now)
+        return after
+
+    return await hub.db.write(transaction)
+
+
+_PRINCIPAL_OWNS = frozenset({"title", "description", "priority", "contact", "site", "asset"})
+
+
+def tell_contractors(tx: Tx, hub: Hub, before: Ticket, after: Ticket, now: datetime) -> None:
+    """Queue what changed for every contractor that may see it."""
+    for handoff in handoffs.of_ticket(tx.connection, after.id):
+        if handoff.party is not Party.PRINCIPAL or handoff.state in OVER or handoff.detached_at:
+            continue
+        there = sharing.listener(tx, handoff)
+        if there is None:
+            continue
+        due_before = handoff.due_requested
+        due = after.due_at if before.due_at != after.due_at else due_before
+        view = disclosure.update_view(
+            before, after, there.direction, withhold=there.withheld, due_before=due_before, due=due
+        )
+        if view is None:
+            continue
+        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
+        if due != due_before:
+            handoffs.change(tx, handoff.id, due_requested=due)
+
+
+# --- received -------------------------------------------------------------------------------
+
+P = TypeVar("P", Contact, Site, Asset)
+
+
+def _part(kind: type[P], said: Mapping[str, Any] | None) -> P | None:
+    """A part of a ticket as a peer described it; members we do not know are left aside."""
+    if not said:
+        return None
+    known = {one.name for one in fields(kind)}
+    return kind(**{name: value for name, value in said.items() if name in known})
+
+
+def _members(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What an offer or an update says of the ticket, as domain values; only what it names."""
+    found: dict[str, Any] = {}
+    for name in ("title", "description"):
+        if name in said:
+            found[name] = said[name]
+    if "priority" in said:
+        found["priority"] = Priority(said["priority"])
+    for name, kind in (("contact", Contact), ("site", Site), ("asset", Asset)):
+        if name in said:
+            found[name] = _part(kind, said[name])  # type: ignore[type-var]
+    if "fields" in said:
+        found["fields"] = tuple(Field(one["name"], one["value"]) for one in said["fields"])
+    if "checklist" in said:
+        found["checklist"] = tuple(
+            ChecklistItem(one["item_id"], one["text"], one.get("done", False))
+            for one in said["checklist"]
+        )
+    if "due_requested" in said:
+        found["due_at"] = None if said["due_requested"] is None else parse_instant(said["due_requested"])
+    return found
+
+
+def receive(tx: Tx, hub: Hub, said: Mapping[str, Any], now: datetime) -> Ticket:
+    """The child ticket for an offer, under a number of our own."""
+    members = {"description": "", "priority": Priority.NORMAL, **_members(said)}
+    made = Ticket(
+        id=TicketId(hub.new_id("tkt", now)),
+        number=tickets.next_number(tx),
+        status=TicketStatus.NEW,
+        service=said.get("service", ""),
+        created_at=now,
+        updated_at=now,
+        **members,
+    )
+    tickets.add(tx, made)
+    return made
+
+
+def receive_update(
+    tx: Tx, hub: Hub, handoff: Handoff, said: Mapping[str, Any], now: datetime
+) -> None:
+    """The principal changed what it owns; our own contractors hear of it."""
+    if handoff.party is not Party.CONTRACTOR:
+        raise Refused("wrong_pen", "Only the principal changes these.")
+    before = tickets.lock(tx, handoff.ticket_id)
+    changes = _members(said)
+    tickets.change(tx, before.id, updated_at=now, **changes)
+    if "due_at" in changes:
+        handoffs.change(tx, handoff.id, due_requested=changes["due_at"])
+    tell_contractors(tx, hub, before, replace(before, **changes, updated_at=now), now)

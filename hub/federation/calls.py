@@ -1,0 +1,114 @@
+"""Our side of the door: signed calls to one peer, and its signed answers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hub.actions import peers
+from hub.actions.context import Hub
+from hub.errors import HubError, Refused, Unavailable, Untrusted
+from hub.federation.client import Answer, PeerTransport, StreamedAnswer
+from hub.federation.door import JSON
+from hub.protocol import http_signatures, strict_json
+from hub.protocol.http_signatures import FindKey, HttpRequest, HttpResponse
+from hub.protocol.problems import STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a peer answered, proven to be its own answer to this very call."""
+
+    status: int
+    members: dict[str, Any]
+    retry_after: timedelta | None = None
+
+    @property
+    def problem(self) -> HubError | None:
+        """The peer's refusal as an error of ours, or None where it did what we asked."""
+        if self.status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+            return None
+        said = self.members.get("code")
+        code = said if isinstance(said, str) and said in STATUS else "refused_by_peer"
+        told = "The partner's node refused the call ({what})."
+        if self.status in {429, 503} or self.status >= 500:  # noqa: PLR2004
+            return Unavailable(code, told, after=self.retry_after, what=code)
+        return Refused(code, told, what=code)
+
+
+async def call(
+    hub: Hub,
+    transport: PeerTransport,
+    method: str,
+    url: str,
+    find_key: FindKey,
+    members: dict[str, Any] | None = None,
+    *,
+    raw: bytes | None = None,
+) -> Said:
+    """Make a signed call and believe only a signed answer.
+
+    Raises what the transport raises, and Unavailable(answer_unsigned) for an answer nobody we
+    know has signed: proxies answer too, and their word changes nothing.
+    """
+    body = raw if raw is not None else strict_json.dump(members).encode() if members else b""
+    headers = {"content-type": JSON} if body else {}
+    request = HttpRequest(method, url, headers, body)
+    signed = http_signatures.sign_request(request, hub.keys.http, hub.now())
+    answer = await transport.request(
+        method,
+        url,
+        {**headers, **signed},
+        body or None,
+        max_bytes=hub.limits.peer_answer_bytes,
+    )
+    try:
+        http_signatures.verify_response(
+            HttpResponse(answer.status, answer.headers, answer.body), request, find_key, hub.now()
+        )
+        said = strict_json.parse(answer.body, max_bytes=hub.limits.peer_answer_bytes)
+    except Untrusted as error:
+        raise _unsigned(answer, error) from error
+    return Said(answer.status, said, _retry_after(answer))
+
+
+@contextlib.asynccontextmanager
+async def stream(
+    hub: Hub, transport: PeerTransport, url: str, headers: Mapping[str, str], max_bytes: int
+) -> AsyncIterator[StreamedAnswer]:
+    """A signed GET whose body is read as it comes. The body proves itself by its digest."""
+    request = HttpRequest("GET", url, headers, b"")
+    signed = http_signatures.sign_request(request, hub.keys.http, hub.now())
+    async with transport.stream(
+        "GET", url, {**headers, **signed}, max_bytes=max_bytes, timeout_s=hub.limits.file_pull_s
+    ) as answer:
+        yield answer
+
+
+def pinned(hub: Hub, keys: peers.PeerKeys) -> FindKey:
+    """Find the http keys pinned for one peer."""
+    return lambda kid: keys.http_key(kid, hub.now())
+
+
+def _unsigned(answer: Answer, error: Untrusted) -> HubError:
+    because = f"status {answer.status}, {error.code}: {error.because}"
+    text = answer.body[:200].decode("utf-8", "replace")
+    if error.code == "clock_skew":
+        return Unavailable(
+            "clock_skew", "The clocks of the two nodes differ too much.", because=because
+        )
+    return Unavailable(
+        "answer_unsigned",
+        "The address of the partner answered, but not its node ({status}).",
+        because=f"{because} {text!r}",
+        after=_retry_after(answer),
+        status=answer.status,
+    )
+
+
+def _retry_after(answer: Answer) -> timedelta | None:
+    text = answer.headers.get("retry-after", "")
+    return timedelta(seconds=int(text)) if text.isascii() and text.isdigit() else None

@@ -1,0 +1,416 @@
+"""The door to peers: every route, who may knock at it, and what it answers.
+
+The door does not know the server: it takes a `Call` and gives a `Reply`, so networks of nodes
+in tests use the very same code without sockets. Order of checks: route, size, is the caller's
+key pinned for this very link, signature over the raw body; only then is anything parsed.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from hub.actions import inbox, invitations, outbox, peers
+from hub.actions.context import Hub
+from hub.errors import HubError, Refused, Untrusted
+from hub.federation.problems import problem_for
+from hub.ids import LinkId
+from hub.protocol import http_signatures, linking, node_document, signing, strict_json, versions
+from hub.protocol.http_signatures import HttpRequest, HttpResponse
+from hub.protocol.keys import KeyUse, PublicKey
+from hub.protocol.message import MAX_BATCH_BYTES, parse_batch
+from hub.protocol.problems import MEDIA_TYPE
+
+JSON: Final = "application/json"
+DOCUMENT_VALIDITY: Final = timedelta(days=1)
+_KEYS_FOR_S: Final = 5.0  # how long pinned keys are remembered without looking again
+_KEYID: Final = re.compile(r'keyid="(?P<kid>[A-Za-z0-9_-]{43})"')
+_RANGE: Final = re.compile(r"bytes=(?P<start>\d{1,15})-(?P<end>\d{0,15})")
+
+
+class Caller(StrEnum):
+    """Who may use a route."""
+
+    ANYBODY = "anybody"
+    REQUESTER = "requester"  # signed by the http key of the key set it brings along
+    PEER = "peer"  # signed by an http key pinned for the link in the path
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request, with its raw body. Header names are in lower case."""
+
+    method: str
+    target: str  # path and query as they came
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class FileBody:
+    """Part of a file, to be streamed."""
+
+    path: Path
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    file: FileBody | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The pinned keys of one link, as they were a moment ago."""
+
+    keys: peers.PeerKeys | None
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A call after its caller is known."""
+
+    call: Call
+    params: Mapping[str, str]
+    keys: peers.PeerKeys | None  # of the peer; None for others
+
+
+Handler = Callable[["Door", Visit], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method and path."""
+
+    method: str
+    path: str  # with {names}
+    caller: Caller
+    max_body: int
+    handler: Handler
+
+    @property
+    def pattern(self) -> re.Pattern[str]:
+        """The path as a pattern."""
+        return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[A-Za-z0-9_-]{1,64})", self.path))
+
+
+class Door:
+    """Answers calls of peers for one node."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._known: dict[str, _Known] = {}
+        self._routes = [(route, route.pattern) for route in ROUTES]
+
+    @property
+    def hub(self) -> Hub:
+        """The node behind the door."""
+        return self._hub
+
+    def find(self, method: str, target: str) -> tuple[Route, Mapping[str, str]]:
+        """The route of a call. Raises Refused(not_found)."""
+        path = target.partition("?")[0]
+        for route, pattern in self._routes:
+            found = pattern.fullmatch(path)
+            if found is not None and route.method == method:
+                return route, found.groupdict()
+        raise Refused("not_found", "There is nothing here.")
+
+    async def knock(self, call: Call) -> Route:
+        """The route, if this caller may send its body at all. `call.body` is not read.
+
+        Raises Untrusted(key_unknown) for a stranger: cheap, and before any of the body.
+        """
+        route, params = self.find(call.method, call.target)
+        if route.caller is Caller.PEER:
+            found = _KEYID.search(call.headers.get("signature-input", ""))
+            keys = await self._keys(params["lid"])
+            if found is None or keys is None or found["kid"] not in keys.http:
+                raise _stranger()
+        elif route.caller is Caller.REQUESTER and "signature-input" not in call.headers:
+            raise Untrusted("signature_invalid", "The call is not signed as it must be.")
+        return route
+
+    async def answer(self, call: Call) -> Reply:
+        """The answer to a call, signed where the caller is a peer."""
+        keys: peers.PeerKeys | None = None
+        try:
+            route, params = self.find(call.method, call.target)
+            if len(call.body) > route.max_body:
+                raise Refused("too_large", "The request is too large.")
+            if route.caller is Caller.PEER:
+                keys = await self._keys(params["lid"])
+                self._check(call, keys)
+            reply = await route.handler(self, Visit(call, params, keys))
+        except HubError as error:
+            self._hub.metrics.refused.labels("federation", error.code).inc()
+            reply = self.problem(error)
+        except RecursionError:
+            reply = self.problem(Untrusted("malformed", "The request is too deeply nested."))
+        return self._signed(call, reply) if keys is not None else reply
+
+    def problem(self, error: HubError) -> Reply:
+        """An error as the peer is told it."""
+        told = problem_for(error, self._hub.now())
+        headers = {"content-type": MEDIA_TYPE, **told.headers}
+        return Reply(told.status, headers, strict_json.dump(told.members).encode())
+
+    def forget_keys(self) -> None:
+        """Look pinned keys up anew from now on."""
+        self._known.clear()
+
+    async def _keys(self, link_id: str) -> peers.PeerKeys | None:
+        known = self._known.get(link_id)
+        now = time.monotonic()
+        if known is None or now - known.at > _KEYS_FOR_S:
+            known = _Known(await peers.keys(self._hub, LinkId(link_id)), now)
+            if len(self._known) > 10_000:  # noqa: PLR2004 - strangers must not fill memory
+                self._known.clear()
+            self._known[link_id] = known
+        return known.keys
+
+    def _request(self, call: Call) -> HttpRequest:
+        # Never from Host or X-Forwarded-*: those are the caller's words.
+        url = self._hub.account.base_url + call.target
+        return HttpRequest(call.method, url, call.headers, call.body)
+
+    def _check(self, call: Call, keys: peers.PeerKeys | None) -> None:
+        if keys is None:
+            raise _stranger()
+        if call.body and call.headers.get("content-type") not in {JSON, "application/octet-stream"}:
+            raise Refused("unsupported_media_type", "Send application/json.")
+        now = self._hub.now()
+        http_signatures.verify_request(
+            self._request(call), lambda kid: keys.http_key(kid, now), now
+        )
+
+    def check_requester(self, call: Call, request: linking.LinkRequest) -> None:
+        """Return if the call is signed by an http key of the key set in the request."""
+        now = self._hub.now()
+
+        def find(kid: str) -> PublicKey | None:
+            entry = request.key_set.find(kid, KeyUse.HTTP)
+            return entry.key if entry is not None and entry.in_force(now) else None
+
+        http_signatures.verify_request(self._request(call), find, now)
+
+    def _signed(self, call: Call, reply: Reply) -> Reply:
+        signed = http_signatures.sign_response(
+            HttpResponse(reply.status, reply.headers, reply.body),
+            self._request(call),
+            self._hub.keys.http,
+            self._hub.now(),
+        )
+        return Reply(reply.status, {**reply.headers, **signed}, reply.body, reply.file)
+
+    def signed_for_requester(self, call: Call, reply: Reply) -> Reply:
+        """The reply, signed for a caller that is not pinned yet."""
+        return self._signed(call, reply)
+
+
+def _stranger() -> Untrusted:
+    return Untrusted("key_unknown", "The call is signed by an unknown key.")
+
+
+def _json(status: int, members: dict[str, Any]) -> Reply:
+    return Reply(status, {"content-type": JSON}, strict_json.dump(members).encode())
+
+
+# --- handlers -------------------------------------------------------------------------------
+
+
+async def _node_document(door: Door, visit: Visit) -> Reply:
+    hub = door.hub
+    document = node_document.NodeDocument(
+        node_id=hub.account.node_id,
+        identity=hub.keys.identity.public,
+        key_set_jws=hub.key_set_jws,
+        key_set=hub.key_set,
+        base_url=hub.account.base_url,
+        name=hub.account.name,
+        versions=versions.SUPPORTED,
+        capabilities=invitations.CAPABILITIES,
+        limits={
+            "message_batch": hub.limits.message_batch,
+            "file_bytes": hub.limits.file_bytes,
+        },
+        contact="",
+        valid_until=hub.now() + DOCUMENT_VALIDITY,
+    )
+    body = node_document.seal(document, hub.keys.http).encode()
+    return Reply(200, {"content-type": JSON, "cache-control": "max-age=300"}, body)
+
+
+async def _link_request(door: Door, visit: Visit) -> Reply:
+    parsed = strict_json.parse(visit.call.body, max_bytes=linking.MAX_LINK_REQUEST)
+    text = parsed.get("request")
+    if not isinstance(text, str):
+        raise Untrusted("malformed", "The request does not follow the protocol.")
+    request = linking.open_link_request(text)
+    door.check_requester(visit.call, request)
+    answered = await invitations.receive_request(door.hub, request)
+    door.forget_keys()
+    members = {
+        "rid": answered.link.id,
+        "state": answered.link.state.value,
+        "agreement": answered.agreement,
+    }
+    if answered.signature is not None:
+        members["signature"] = answered.signature
+    return door.signed_for_requester(visit.call, _json(202, members))
+
+
+async def _link_status(door: Door, visit: Visit) -> Reply:
+    link = await peers.link(door.hub, LinkId(visit.params["lid"]))
+    members: dict[str, Any] = {"rid": link.id, "state": link.state.value}
+    if link.agreement is not None:
+        members["agreement"] = link.agreement
+    if link.our_signature is not None:
+        members["signature"] = link.our_signature
+    return _json(200, members)
+
+
+async def _agreement(door: Door, visit: Visit) -> Reply:
+    parsed = strict_json.parse(visit.call.body, max_bytes=linking.MAX_LINK_REQUEST)
+    signature = parsed.get("signature")
+    if not isinstance(signature, str):
+        raise Untrusted("malformed", "The request does not follow the protocol.")
+    link = await invitations.receive_signature(
+        door.hub, LinkId(visit.params["lid"]), signature
+    )
+    if link.our_signature is None:
+        return _json(202, {"state": link.state.value})
+    return _json(200, {"state": link.state.value, "signature": link.our_signature})
+
+
+async def _messages(door: Door, visit: Visit) -> Reply:
+    assert visit.keys is not None  # noqa: S101 - a peer's route
+    hub, keys = door.hub, visit.keys
+    link_id = LinkId(visit.params["lid"])
+    stopped: HubError | None = None
+    verified = []
+    for wire in parse_batch(visit.call.body):
+        try:
+            key = keys.msg_key(signing.peek_kid(wire.env))
+            verified.append(
+                signing.open_sealed(
+                    wire,
+                    key,
+                    link=link_id,
+                    sender=keys.peer_node_id,
+                    receiver=hub.account.node_id,
+                )
+            )
+        except HubError as error:
+            stopped = error
+            break
+    accepted = await inbox.accept(hub, link_id, verified, stopped)
+    if keys.failing:
+        await outbox.sign_of_life(hub, link_id)
+    if accepted.stopped is None:
+        return _json(200, {"receipt": accepted.receipt})
+    told = problem_for(accepted.stopped, hub.now())
+    members = {**told.members, "receipt": accepted.receipt, "seq": accepted.upto + 1}
+    hub.metrics.refused.labels("federation", accepted.stopped.code).inc()
+    headers = {"content-type": MEDIA_TYPE, **told.headers}
+    return Reply(told.status, headers, strict_json.dump(members).encode())
+
+
+async def _receipts(door: Door, visit: Visit) -> Reply:
+    upto = _number(visit.call, "from", 1)
+    found = await peers.issued_receipts(door.hub, LinkId(visit.params["lid"]), upto)
+    return _json(200, {"receipts": found})
+
+
+async def _log(door: Door, visit: Visit) -> Reply:
+    query = _query(visit.call)
+    if query.get("dir") not in {"in", "out"}:
+        raise Refused("malformed", "Say dir=in or dir=out.")
+    found = await peers.log(
+        door.hub,
+        LinkId(visit.params["lid"]),
+        # Named from the caller's side: what it calls `in` is what we sent.
+        ours=query["dir"] == "in",
+        start=_number(visit.call, "from", 1),
+        limit=min(_number(visit.call, "limit", 100), 200),
+    )
+    return _json(
+        200, {"messages": [{"env": one.env, "data": one.data} for one in found]}
+    )
+
+
+async def _blob(door: Door, visit: Visit) -> Reply:
+    digest = visit.params["digest"]
+    size = await peers.readable_file(door.hub, LinkId(visit.params["lid"]), digest)
+    start, end = 0, size - 1
+    asked = visit.call.headers.get("range")
+    etag = f'"{digest}"'
+    if asked is not None and visit.call.headers.get("if-range", etag) == etag:
+        found = _RANGE.fullmatch(asked)
+        if found is not None and int(found["start"]) < size:
+            start = int(found["start"])
+            end = min(int(found["end"] or end), end)
+            if end < start:
+                start, end = 0, size - 1
+    partial = (start, end) != (0, size - 1)
+    headers = {
+        "content-type": "application/octet-stream",
+        "content-length": str(end - start + 1),
+        "accept-ranges": "bytes",
+        "etag": etag,
+        "repr-digest": f"sha-256=:{_standard_base64(digest)}:",
+    }
+    if partial:
+        headers["content-range"] = f"bytes {start}-{end}/{size}"
+    body = (
+        None
+        if visit.call.method == "HEAD"
+        else FileBody(door.hub.blobs.path(digest), start, end - start + 1)
+    )
+    return Reply(206 if partial else 200, headers, file=body)
+
+
+def _standard_base64(digest: str) -> str:
+    return digest.replace("-", "+").replace("_", "/") + "="
+
+
+def _query(call: Call) -> dict[str, str]:
+    pairs = (part.partition("=") for part in call.target.partition("?")[2].split("&") if part)
+    return {name: value for name, _, value in pairs}
+
+
+def _number(call: Call, name: str, default: int) -> int:
+    text = _query(call).get(name, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > 15:  # noqa: PLR2004
+        raise Refused("malformed", "'{name}' is a number.", name=name)
+    return int(text)
+
+
+_SMALL: Final = 0
+_HANDSHAKE: Final = linking.MAX_LINK_REQUEST + 1024
+
+ROUTES: Final = (
+    Route("GET", "/.well-known/txp", Caller.ANYBODY, _SMALL, _node_document),
+    Route("POST", "/txp/v1/link-requests", Caller.REQUESTER, _HANDSHAKE, _link_request),
+    Route("GET", "/txp/v1/link-requests/{lid}", Caller.PEER, _SMALL, _link_status),
+    Route("PUT", "/txp/v1/links/{lid}/agreement", Caller.PEER, _HANDSHAKE, _agreement),
+    Route("POST", "/txp/v1/links/{lid}/messages", Caller.PEER, MAX_BATCH_BYTES, _messages),
+    Route("GET", "/txp/v1/links/{lid}/log", Caller.PEER, _SMALL, _log),
+    Route("GET", "/txp/v1/links/{lid}/receipts", Caller.PEER, _SMALL, _receipts),
+    Route("GET", "/txp/v1/links/{lid}/blobs/{digest}", Caller.PEER, _SMALL, _blob),
+    Route("HEAD", "/txp/v1/links/{lid}/blobs/{digest}", Caller.PEER, _SMALL, _blob),
+)
+"""Every route of the door. A test classifies each by its caller."""

@@ -1,0 +1,186 @@
+"""Attachments of tickets and comments, what must be fetched, and who may read which file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub.domain.comment import Visibility
+from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
+from hub.storage.database import Tx
+from hub.storage.tables import attachments, blob_grants, fetches, tickets
+
+
+class FileState(StrEnum):
+    """Whether the bytes of an attachment are here."""
+
+    ANNOUNCED = "announced"  # a message named it; not yet asked for
+    FETCHING = "fetching"  # part of it may be here; never visible before whole
+    AVAILABLE = "available"  # whole, and its digest matches
+    REFUSED = "refused"  # we do not take it (size, type, quota), with the reason
+    GONE = "gone"  # the other side has it no more
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file on a ticket or on one of its comments."""
+
+    id: AttachmentId
+    ticket_id: TicketId
+    comment_id: CommentId | None
+    visibility: Visibility
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+    state: FileState
+    reason: str | None
+    at: datetime
+    redacted_at: datetime | None
+    origin_handoff_id: HandoffId | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """A file to pull from the peer of a link."""
+
+    link_id: LinkId
+    sha256: str
+    size: int
+    state: FileState
+    attempts: int
+    next_at: datetime | None
+    last_error: str | None
+
+
+def _attachment(row: Any) -> Attachment:
+    values = dict(row._mapping)
+    values["visibility"] = Visibility(values["visibility"])
+    values["state"] = FileState(values["state"])
+    return Attachment(**values)
+
+
+def _fetch(row: Any) -> Fetch:
+    values = dict(row._mapping)
+    values["state"] = FileState(values["state"])
+    return Fetch(**values)
+
+
+def add(tx: Tx, attachment: Attachment) -> None:
+    """Store a new attachment."""
+    tx.connection.execute(
+        insert(attachments).values(
+            **{name: getattr(attachment, name) for name in Attachment.__dataclass_fields__}
+        )
+    )
+
+
+def change(tx: Tx, attachment_id: str, **values: Any) -> None:
+    """Set these columns of the attachment."""
+    tx.connection.execute(
+        update(attachments).where(attachments.c.id == attachment_id).values(**values)
+    )
+
+
+def find(connection: Connection, attachment_id: str) -> Attachment | None:
+    """The attachment, or None."""
+    row = connection.execute(
+        select(attachments).where(attachments.c.id == attachment_id)
+    ).one_or_none()
+    return None if row is None else _attachment(row)
+
+
+def of_ticket(connection: Connection, ticket_id: str) -> list[Attachment]:
+    """All attachments of the ticket and its comments, oldest first."""
+    query = (
+        select(attachments).where(attachments.c.ticket_id == ticket_id).order_by(attachments.c.id)
+    )
+    return [_attachment(row) for row in connection.execute(query)]
+
+
+def with_digest(connection: Connection, sha256: str) -> list[Attachment]:
+    """Every attachment that is this file."""
+    query = select(attachments).where(attachments.c.sha256 == sha256).order_by(attachments.c.id)
+    return [_attachment(row) for row in connection.execute(query)]
+
+
+def grant(tx: Tx, link_id: str, sha256: str) -> None:
+    """The peer of this link may read the file: a message to it names the digest."""
+    if not may_read(tx.connection, link_id, sha256):
+        tx.connection.execute(insert(blob_grants).values(link_id=link_id, sha256=sha256))
+
+
+def may_read(connection: Connection, link_id: str, sha256: str) -> bool:
+    """Whether a message on this link named the digest to the peer."""
+    return (
+        connection.execute(
+            select(blob_grants.c.sha256).where(
+                blob_grants.c.link_id == link_id, blob_grants.c.sha256 == sha256
+            )
+        ).one_or_none()
+        is not None
+    )
+
+
+def was_fetched(connection: Connection, link_id: str, sha256: str) -> bool:
+    """Whether the peer of this link sent us the whole file before."""
+    state = connection.execute(
+        select(fetches.c.state).where(fetches.c.link_id == link_id, fetches.c.sha256 == sha256)
+    ).scalar_one_or_none()
+    return state == FileState.AVAILABLE
+
+
+def want(tx: Tx, link_id: str, sha256: str, size: int) -> None:
+    """Pull this file from the peer of the link; one that did not come before is tried anew."""
+    known = tx.connection.execute(
+        select(fetches.c.state).where(fetches.c.link_id == link_id, fetches.c.sha256 == sha256)
+    ).scalar_one_or_none()
+    if known is None:
+        tx.connection.execute(
+            insert(fetches).values(
+                link_id=link_id, sha256=sha256, size=size, state=FileState.ANNOUNCED, attempts=0
+            )
+        )
+    elif known in {FileState.REFUSED, FileState.GONE}:
+        change_fetch(
+            tx, link_id, sha256, state=FileState.ANNOUNCED, size=size, attempts=0, next_at=None
+        )
+
+
+def change_fetch(tx: Tx, link_id: str, sha256: str, **values: Any) -> None:
+    """Set these columns of the fetch."""
+    tx.connection.execute(
+        update(fetches)
+        .where(fetches.c.link_id == link_id, fetches.c.sha256 == sha256)
+        .values(**values)
+    )
+
+
+def open_fetches(connection: Connection) -> list[Fetch]:
+    """Everything still to be pulled."""
+    query = select(fetches).where(
+        fetches.c.state.in_([FileState.ANNOUNCED, FileState.FETCHING])
+    )
+    return [_fetch(row) for row in connection.execute(query)]
+
+
+def link_bytes(connection: Connection, link_id: str) -> int:
+    """Total size of the files taken or being taken from the peer of this link."""
+    query = select(fetches.c.size).where(
+        fetches.c.link_id == link_id, fetches.c.state != FileState.REFUSED
+    )
+    return sum(connection.execute(query).scalars())
+
+
+def ticket_number_of(connection: Connection, attachment_id: str) -> str:
+    """The number of the ticket the attachment is on."""
+    query = (
+        select(tickets.c.number)
+        .join(attachments, attachments.c.ticket_id == tickets.c.id)
+        .where(attachments.c.id == attachment_id)
+    )
+    return connection.execute(query).scalar_one()

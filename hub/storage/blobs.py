@@ -1,0 +1,165 @@
+"""Files by the digest of their content, in a folder of the data directory.
+
+A file appears under its digest only whole and only after the digest matched, by one rename
+of a file that is already on disk. Names people gave are never used as paths.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from hub.errors import Refused, Unavailable, Untrusted
+
+_DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{43}")
+CHUNK: Final = 256 * 1024
+
+
+def _b64(digest: bytes) -> str:
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+class BlobStore:
+    """Content-addressed files."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._partial = root / "partial"
+
+    def _path(self, sha256: str) -> Path:
+        if _DIGEST.fullmatch(sha256) is None:  # it becomes a path: nothing else may
+            raise Refused("malformed", "That is not a file digest.")
+        return self._root / sha256[:2] / sha256
+
+    def has(self, sha256: str) -> bool:
+        """Whether the file is here, whole."""
+        return self._path(sha256).exists()
+
+    def size(self, sha256: str) -> int:
+        """Bytes of a file that is here."""
+        return self._path(sha256).stat().st_size
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The file, for reading. Raises FileNotFoundError."""
+        return self._path(sha256).open("rb")
+
+    def path(self, sha256: str) -> Path:
+        """Where the file lies, for a server that sends it; it must not be written to."""
+        return self._path(sha256)
+
+    def add(self, source: BinaryIO, *, max_bytes: int) -> tuple[str, int]:
+        """Take a file in; its (digest, size). Raises Refused(file_too_large)."""
+        self._partial.mkdir(parents=True, exist_ok=True)
+        temporary = self._partial / f"in-{os.getpid()}-{os.urandom(8).hex()}"
+        running = hashlib.sha256()
+        size = 0
+        try:
+            with temporary.open("wb") as out:
+                while chunk := source.read(CHUNK):
+                    size += len(chunk)
+                    if size > max_bytes:
+                        raise Refused(
+                            "file_too_large",
+                            "The file is larger than {limit} bytes.",
+                            limit=max_bytes,
+                        )
+                    running.update(chunk)
+                    out.write(chunk)
+                out.flush()
+                os.fsync(out.fileno())
+            digest = _b64(running.digest())
+            self._publish(temporary, digest)
+        except OSError as error:
+            raise _full(error) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return digest, size
+
+    def partial(self, owner: str, sha256: str, size: int) -> PartialBlob:
+        """A file that is being fetched, as far as it has come. `owner` keeps peers apart."""
+        self._path(sha256)
+        self._partial.mkdir(parents=True, exist_ok=True)
+        return PartialBlob(self, self._partial / f"{owner}-{sha256}", sha256, size)
+
+    def _publish(self, temporary: Path, digest: str) -> None:
+        target = self._path(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(temporary, target)
+        for folder in (target.parent, self._root):
+            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+class PartialBlob:
+    """The part of a file that has arrived; survives a restart, is never served."""
+
+    def __init__(self, store: BlobStore, path: Path, sha256: str, size: int) -> None:
+        self._store = store
+        self._path = path
+        self._sha256 = sha256
+        self._size = size
+
+    @property
+    def have(self) -> int:
+        """Bytes that are here already."""
+        return self._path.stat().st_size if self._path.exists() else 0
+
+    @contextlib.contextmanager
+    def writer(self, *, start: int) -> Iterator[PartialWriter]:
+        """Append from byte `start` on (what lay behind it is dropped)."""
+        mode = "r+b" if self._path.exists() else "w+b"
+        try:
+            with self._path.open(mode) as out:
+                out.truncate(start)
+                out.seek(start)
+                yield PartialWriter(out, self._size - start)
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise _full(error) from error
+
+    def finish(self) -> None:
+        """Make it visible. Raises Untrusted(digest_mismatch), and drops it, if it is not the file."""
+        with self._path.open("rb") as whole:
+            digest = _b64(hashlib.file_digest(whole, "sha256").digest())
+        if digest != self._sha256 or self.have != self._size:
+            self.drop()
+            raise Untrusted("digest_mismatch", "The file is not the one that was announced.")
+        self._store._publish(self._path, digest)  # noqa: SLF001 - one mechanism, two classes
+
+    def drop(self) -> None:
+        """Forget what has arrived."""
+        self._path.unlink(missing_ok=True)
+
+
+class PartialWriter:
+    """Takes chunks up to the announced size and not one byte more."""
+
+    def __init__(self, out: BinaryIO, left: int) -> None:
+        self._out = out
+        self._left = left
+
+    def write(self, chunk: bytes) -> None:
+        """Append. Raises Untrusted(too_long) past the announced size."""
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise Untrusted("too_long", "The file is longer than announced.")
+        self._out.write(chunk)
+
+
+def _full(error: OSError) -> Unavailable:
+    return Unavailable(
+        "storage_unavailable",
+        "The file could not be stored; nothing was changed.",
+        hint="Check the free space and the rights of the data directory.",
+        because=str(error),
+    )

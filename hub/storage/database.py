@@ -1,0 +1,377 @@
+"""One door to SQL for both databases, and the place that knows how they differ.
+
+A transaction is one plain function over a connection. It cannot wait for anything but the
+database, so nothing can be sent from inside it, and it may be run again after a conflict.
+
+SQLite: all writes of a process go through one thread and one connection. Transactions that
+wait at the same moment share one commit (group commit): each runs in its own savepoint, and
+nobody hears of success before the commit they share is on disk. Durability is
+`synchronous=FULL` on every connection; a power cut loses nothing that was reported.
+PostgreSQL: each write is its own transaction; rows are locked where order matters
+(`for_update`), conflicts are run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy import Connection, Engine, NullPool, Select, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from hub.errors import HubError, Misconfigured, Unavailable
+
+T = TypeVar("T")
+
+BUSY_TIMEOUT_MS: Final = 5000
+GROUP_LIMIT: Final = 128  # transactions that may share a commit
+RETRIES: Final = 8  # of one PostgreSQL transaction that met a conflict
+_PG_CONFLICTS: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+
+
+@dataclass(slots=True)
+class Tx:
+    """One write transaction: the connection, and whom to wake once it is on disk."""
+
+    connection: Connection
+    wakes: set[str] = field(default_factory=set)
+
+    def wake(self, topic: str) -> None:
+        """Tell the workers of this topic that there is work, after the commit."""
+        self.wakes.add(topic)
+
+
+def for_update(tx: Tx, query: Select[Any]) -> Select[Any]:
+    """Lock the rows until the commit. SQLite has one writer and needs no lock."""
+    return query.with_for_update() if tx.connection.dialect.name == "postgresql" else query
+
+
+Wake = Callable[[set[str]], None]
+
+
+class Database(Protocol):
+    """What actions and queries use."""
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """The result of `body` over one consistent snapshot."""
+        ...
+
+    async def write(self, body: Callable[[Tx], T]) -> T:
+        """The result of `body`, after what it did is durable; if this raises, nothing happened."""
+        ...
+
+    async def changes(self) -> AsyncIterator[set[str]]:
+        """Topics woken by other processes, as they come; an empty set means "anything"."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun and let go."""
+        ...
+
+
+def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(statement: str) -> Callable[[Connection], None]:
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    return begin
+
+
+def sqlite_engine(path: Path) -> Engine:
+    """A synchronous engine whose transactions take the write lock at once."""
+    engine = create_engine(
+        f"sqlite+pysqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False}
+    )
+    event.listen(engine, "connect", _sqlite_pragmas)
+    event.listen(engine, "begin", _begin("BEGIN IMMEDIATE"))
+    return engine
+
+
+def _translated(error: Exception) -> Exception:
+    """What the database's own errors mean to the hub; others stay as they are (a bug)."""
+    if isinstance(error, OperationalError):
+        reason = str(error.orig)
+        if "readonly" in reason:
+            return Misconfigured(
+                "database_read_only",
+                "The database cannot be written to.",
+                hint="Check the owner and the rights of the data directory.",
+                because=reason,
+            )
+        return Unavailable(
+            "database_unavailable",
+            "The database does not answer; nothing was changed.",
+            after=timedelta(seconds=2),
+            because=reason,
+        )
+    return error
+
+
+@dataclass(slots=True)
+class _Job:
+    body: Callable[[Tx], Any]
+    future: asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop
+    outcome: Any = None
+    error: BaseException | None = None
+
+
+class SqliteDatabase:
+    """The embedded database: one file, one writer, readers that never wait for it."""
+
+    def __init__(self, path: Path, on_wake: Wake, *, inline: bool = False) -> None:
+        """`inline` runs everything in the caller's thread: for networks on a virtual clock."""
+        self._path = path
+        self._wake = on_wake
+        self._inline = inline
+        self._engine = sqlite_engine(path)
+        self._connection: Connection | None = None
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._readers: AsyncEngine | None = None
+        self._closed = False
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        if self._inline:
+            with self._engine.connect() as connection:
+                return body(connection)
+        if self._readers is None:
+            self._readers = create_async_engine(
+                f"sqlite+aiosqlite:///{self._path}",
+                poolclass=AsyncAdaptedQueuePool,
+                pool_size=4,
+                max_overflow=0,
+            )
+            event.listen(self._readers.sync_engine, "connect", _sqlite_pragmas)
+            event.listen(self._readers.sync_engine, "begin", _begin("BEGIN"))
+        try:
+            async with self._readers.connect() as connection:
+                return await connection.run_sync(body)
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    async def write(self, body: Callable[[Tx], T]) -> T:
+        if self._inline:
+            return self._write_inline(body)
+        if self._closed:
+            raise Unavailable("stopping", "The node is stopping; nothing was changed.")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="hub-writer", daemon=True)
+            self._thread.start()
+        loop = asyncio.get_running_loop()
+        job = _Job(body, loop.create_future(), loop)
+        self._jobs.put(job)
+        # Shielded: the body may be running already, and a caller that goes away must not
+        # make a committed transaction look like one that never happened.
+        result: T = await asyncio.shield(job.future)
+        return result
+
+    async def changes(self) -> AsyncIterator[set[str]]:
+        # SQLite cannot notify another process. data_version is a counter in shared memory:
+        # reading it costs microseconds and touches no file.
+        connection = sqlite3.connect(self._path, check_same_thread=False)
+        try:
+            seen = None
+            while not self._closed:
+                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                if seen is not None and version != seen:
+                    yield set()
+                seen = version
+                await asyncio.sleep(0.2)
+        finally:
+            connection.close()
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._thread is not None:
+            self._jobs.put(None)
+            await asyncio.to_thread(self._thread.join)
+        if self._readers is not None:
+            await self._readers.dispose()
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
+
+    def _write_inline(self, body: Callable[[Tx], T]) -> T:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        tx = Tx(self._connection)
+        try:
+            with self._connection.begin():
+                result = body(tx)
+        except DBAPIError as error:
+            raise _translated(error) from error
+        if tx.wakes:
+            self._wake(tx.wakes)
+        return result
+
+    def _run(self) -> None:
+        """The writer thread: take what waits, commit it as one, tell everybody."""
+        stopping = False
+        while not stopping:
+            job = self._jobs.get()
+            if job is None:
+                return
+            group = [job]
+            while len(group) < GROUP_LIMIT and not self._jobs.empty():
+                following = self._jobs.get()
+                if following is None:
+                    stopping = True
+                    break
+                group.append(following)
+            wakes = self._commit(group)
+            group[0].loop.call_soon_threadsafe(self._settle, group, wakes)
+
+    def _commit(self, group: list[_Job]) -> set[str]:
+        wakes: set[str] = set()
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            connection = self._connection
+            with connection.begin():
+                for job in group:
+                    self._run_one(connection, job, wakes)
+        except Exception as error:  # noqa: BLE001 - every waiting caller must hear of it
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = None
+            for job in group:
+                job.error = job.error or _translated(error)
+            return set()
+        return wakes
+
+    @staticmethod
+    def _run_one(connection: Connection, job: _Job, wakes: set[str]) -> None:
+        tx = Tx(connection)
+        connection.exec_driver_sql("SAVEPOINT one")
+        try:
+            job.outcome = job.body(tx)
+        except Exception as error:
+            if not isinstance(error, HubError) and isinstance(error, OperationalError):
+                raise  # disk full, I/O error: the whole group's commit is in doubt
+            job.error = error
+            connection.exec_driver_sql("ROLLBACK TO one")
+        else:
+            wakes |= tx.wakes
+        connection.exec_driver_sql("RELEASE one")
+
+    def _settle(self, group: list[_Job], wakes: set[str]) -> None:
+        for job in group:
+            if job.future.cancelled():
+                continue
+            if job.error is not None:
+                job.future.set_exception(job.error)
+            else:
+                job.future.set_result(job.outcome)
+        if wakes:
+            self._wake(wakes)
+
+
+class PostgresDatabase:
+    """PostgreSQL, for scale and several processes."""
+
+    CHANNEL: Final = "hub_wake"
+
+    def __init__(self, url: str, on_wake: Wake) -> None:
+        self._url = url
+        self._wake = on_wake
+        self._engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        self._closed = False
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(body)
+        except (DBAPIError, OSError) as error:
+            raise _pg_translated(error) from error
+
+    async def write(self, body: Callable[[Tx], T]) -> T:
+        for attempt in range(RETRIES):
+            wakes: set[str] = set()
+
+            def transaction(connection: Connection, wakes: set[str] = wakes) -> T:
+                tx = Tx(connection, wakes)
+                result = body(tx)
+                for topic in sorted(wakes):
+                    connection.execute(
+                        text("SELECT pg_notify(:channel, :topic)"),
+                        {"channel": self.CHANNEL, "topic": topic},
+                    )
+                return result
+
+            try:
+                async with self._engine.begin() as connection:
+                    result = await connection.run_sync(transaction)
+            except DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS and attempt + 1 < RETRIES:
+                    continue
+                raise _pg_translated(error) from error
+            except OSError as error:
+                raise _pg_translated(error) from error
+            if wakes:
+                self._wake(wakes)
+            return result
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def changes(self) -> AsyncIterator[set[str]]:
+        import asyncpg  # noqa: PLC0415 - only where PostgreSQL is used
+
+        heard: asyncio.Queue[set[str]] = asyncio.Queue()
+        while not self._closed:
+            try:
+                connection = await asyncpg.connect(self._url.replace("+asyncpg", ""))
+            except OSError:
+                await asyncio.sleep(1)
+                continue
+            connection.add_termination_listener(lambda _connection: heard.put_nowait(set()))
+            await connection.add_listener(
+                self.CHANNEL, lambda _c, _pid, _channel, topic: heard.put_nowait({topic})
+            )
+            try:
+                while not connection.is_closed():
+                    yield await heard.get()
+            finally:
+                if not connection.is_closed():
+                    await connection.close()
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._engine.dispose()
+
+
+def _pg_translated(error: Exception) -> Exception:
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    if isinstance(error, OSError) or state is None or state[:2] in {"08", "57", "53", "40"}:
+        return Unavailable(
+            "database_unavailable",
+            "The database does not answer; nothing was changed.",
+            after=timedelta(seconds=2),
+            because=str(error),
+        )
+    return error
+
+
+def open_database(url: str, data: Path, on_wake: Wake, *, inline: bool = False) -> Database:
+    """The database a node's settings name: a URL, or the embedded file in its data directory."""
+    if url:
+        return PostgresDatabase(url, on_wake)
+    return SqliteDatabase(data / "hub.db", on_wake, inline=inline)

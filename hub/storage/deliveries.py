@@ -1,0 +1,111 @@
+"""How delivery to each peer goes: failures in a row, the next try, and which process works it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, select, update
+
+from hub.ids import LinkId
+from hub.storage.database import Tx, for_update
+from hub.storage.tables import deliveries, streams
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The state of delivery to one peer."""
+
+    link_id: LinkId
+    failures: int
+    next_at: datetime | None
+    failing_since: datetime | None
+    last_error: str | None
+    last_ok_at: datetime | None
+    lease_owner: str | None
+    lease_until: datetime | None
+    clock_offset_ms: int | None
+
+
+def get(connection: Connection, link_id: str) -> Delivery:
+    """How delivery over this link goes."""
+    row = connection.execute(select(deliveries).where(deliveries.c.link_id == link_id)).one()
+    return Delivery(**row._mapping)
+
+
+def pending(connection: Connection) -> list[tuple[LinkId, datetime | None]]:
+    """Links with messages that have no receipt, and when each may be tried next."""
+    query = (
+        select(deliveries.c.link_id, deliveries.c.next_at)
+        .join(streams, streams.c.link_id == deliveries.c.link_id)
+        .where(streams.c.out_seq > streams.c.receipted_seq)
+        .order_by(deliveries.c.link_id)
+    )
+    return [(LinkId(row.link_id), row.next_at) for row in connection.execute(query)]
+
+
+def succeeded(tx: Tx, link_id: str, at: datetime) -> None:
+    """A receipt came."""
+    tx.connection.execute(
+        update(deliveries)
+        .where(deliveries.c.link_id == link_id)
+        .values(failures=0, next_at=None, failing_since=None, last_error=None, last_ok_at=at)
+    )
+
+
+def failed(
+    tx: Tx, link_id: str, *, failures: int, next_at: datetime, since: datetime, error: str
+) -> None:
+    """No receipt came."""
+    tx.connection.execute(
+        update(deliveries)
+        .where(deliveries.c.link_id == link_id)
+        .values(failures=failures, next_at=next_at, failing_since=since, last_error=error)
+    )
+
+
+def try_now(tx: Tx, link_id: str) -> None:
+    """Do not wait any longer."""
+    tx.connection.execute(
+        update(deliveries).where(deliveries.c.link_id == link_id).values(failures=0, next_at=None)
+    )
+
+
+def claim(tx: Tx, link_id: str, owner: str, now: datetime, until: datetime) -> bool:
+    """Take the work of this link for one process; False while another has it."""
+    row = tx.connection.execute(
+        for_update(
+            tx,
+            select(deliveries.c.lease_owner, deliveries.c.lease_until).where(
+                deliveries.c.link_id == link_id
+            ),
+        )
+    ).one_or_none()
+    if row is None:
+        return False
+    if row.lease_owner not in {None, owner} and row.lease_until > now:
+        return False
+    tx.connection.execute(
+        update(deliveries)
+        .where(deliveries.c.link_id == link_id)
+        .values(lease_owner=owner, lease_until=until)
+    )
+    return True
+
+
+def release(tx: Tx, owner: str) -> None:
+    """Let other processes have the work of this one at once."""
+    tx.connection.execute(
+        update(deliveries)
+        .where(deliveries.c.lease_owner == owner)
+        .values(lease_owner=None, lease_until=None)
+    )
+
+
+def note_clock(tx: Tx, link_id: str, offset_ms: int) -> None:
+    """How far the peer's clock is ahead of ours."""
+    tx.connection.execute(
+        update(deliveries)
+        .where(deliveries.c.link_id == link_id)
+        .values(clock_offset_ms=offset_ms)
+    )

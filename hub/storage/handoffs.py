@@ -1,0 +1,262 @@
+"""Hand-offs, their history, and what is known of the hops below them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from hub.domain.handoff import OVER, Party, State
+from hub.errors import NotFound
+from hub.ids import HandoffId, HopId, LinkId, TicketId
+from hub.storage.database import Tx, for_update
+from hub.storage.tables import handoff_events, handoffs, hop_refs, hop_tokens, hops
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """One ticket offered to one peer, as this side knows it."""
+
+    id: HandoffId
+    link_id: LinkId
+    ticket_id: TicketId
+    party: Party
+    state: State
+    since: datetime
+    round: int
+    peer_number: str | None
+    withheld: list[str]
+    hops: list[str]
+    hop_limit: int
+    offered_at: datetime
+    valid_until: datetime | None
+    due_requested: datetime | None
+    due_promised: datetime | None
+    eta: datetime | None
+    assignee: str | None
+    stage: str | None
+    plan: str | None
+    pend_reason: str | None
+    pend_until: datetime | None
+    stops_clock: bool | None
+    resolution: str | None
+    resolution_code: str | None
+    effort_minutes: int | None
+    reason: str | None
+    work_started: bool
+    request: str | None
+    request_id: str | None
+    request_reason: str | None
+    request_at: datetime | None
+    request_deadline: datetime | None
+    detached_at: datetime | None
+    resolved_at: datetime | None
+    confirmed_at: datetime | None
+    closed_at: datetime | None
+    score: int | None
+    rating_criteria: dict[str, int] | None
+    rating_text: str | None
+    rating_rev: int
+    rating_reply: str | None
+    rating_reply_rev: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandoffEvent:
+    """One line of a hand-off's history."""
+
+    handoff_id: HandoffId
+    n: int
+    at: datetime
+    party: str
+    actor: str
+    event: str
+    before: str | None
+    after: str | None
+    facts: dict[str, Any]
+    message_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """A deeper hop of the chain, as the contractor below us told it."""
+
+    id: HopId
+    handoff_id: HandoffId
+    above: str | None
+    level: int
+    role: str
+    display: str | None
+    status: str
+    since: datetime
+
+
+def _handoff(row: Any) -> Handoff:
+    values = dict(row._mapping)
+    values["party"] = Party(values["party"])
+    values["state"] = State(values["state"])
+    return Handoff(**values)
+
+
+def add(tx: Tx, **values: Any) -> None:
+    """Store a new hand-off."""
+    tx.connection.execute(insert(handoffs).values(**values))
+
+
+def change(tx: Tx, handoff_id: str, **values: Any) -> None:
+    """Set these columns of the hand-off."""
+    tx.connection.execute(update(handoffs).where(handoffs.c.id == handoff_id).values(**values))
+
+
+def find(connection: Connection, handoff_id: str) -> Handoff | None:
+    """The hand-off, or None."""
+    row = connection.execute(select(handoffs).where(handoffs.c.id == handoff_id)).one_or_none()
+    return None if row is None else _handoff(row)
+
+
+def lock(tx: Tx, handoff_id: str) -> Handoff:
+    """The hand-off, locked until the commit. Raises NotFound."""
+    row = tx.connection.execute(
+        for_update(tx, select(handoffs).where(handoffs.c.id == handoff_id))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("not_found", "There is no such hand-off.")
+    return _handoff(row)
+
+
+def of_ticket(connection: Connection, ticket_id: str) -> list[Handoff]:
+    """All hand-offs of a ticket, oldest first: at most one in which we are the contractor."""
+    query = select(handoffs).where(handoffs.c.ticket_id == ticket_id).order_by(handoffs.c.id)
+    return [_handoff(row) for row in connection.execute(query)]
+
+
+def of_link(connection: Connection, link_id: str, *, only_open: bool) -> list[Handoff]:
+    """Hand-offs over one link, oldest first."""
+    query = select(handoffs).where(handoffs.c.link_id == link_id).order_by(handoffs.c.id)
+    if only_open:
+        query = query.where(handoffs.c.state.not_in(sorted(OVER)))
+    return [_handoff(row) for row in connection.execute(query)]
+
+
+def count_open(connection: Connection, link_id: str, party: Party) -> int:
+    """How many hand-offs of this link are not over, counted by the side we are on."""
+    return connection.execute(
+        select(func.count())
+        .select_from(handoffs)
+        .where(
+            handoffs.c.link_id == link_id,
+            handoffs.c.party == party,
+            handoffs.c.state.not_in(sorted(OVER)),
+        )
+    ).scalar_one()
+
+
+def in_state(connection: Connection, party: Party, state: State) -> list[Handoff]:
+    """All hand-offs in this state on which we are this party."""
+    query = select(handoffs).where(handoffs.c.party == party, handoffs.c.state == state)
+    return [_handoff(row) for row in connection.execute(query)]
+
+
+def with_open_request(connection: Connection, party: Party) -> list[Handoff]:
+    """Hand-offs with an unanswered request, on which we are this party."""
+    query = select(handoffs).where(handoffs.c.party == party, handoffs.c.request.is_not(None))
+    return [_handoff(row) for row in connection.execute(query)]
+
+
+def record(
+    tx: Tx,
+    handoff_id: str,
+    *,
+    at: datetime,
+    party: str,
+    actor: str,
+    event: str,
+    before: str | None = None,
+    after: str | None = None,
+    facts: dict[str, Any] | None = None,
+    message_id: str | None = None,
+) -> None:
+    """Add a line to the history of a hand-off (its row is locked by the caller)."""
+    n = tx.connection.execute(
+        select(func.coalesce(func.max(handoff_events.c.n), 0)).where(
+            handoff_events.c.handoff_id == handoff_id
+        )
+    ).scalar_one()
+    tx.connection.execute(
+        insert(handoff_events).values(
+            handoff_id=handoff_id,
+            n=n + 1,
+            at=at,
+            party=party,
+            actor=actor,
+            event=event,
+            before=before,
+            after=after,
+            facts=facts or {},
+            message_id=message_id,
+        )
+    )
+
+
+def history(connection: Connection, handoff_id: str) -> list[HandoffEvent]:
+    """The history of a hand-off, oldest first."""
+    query = (
+        select(handoff_events)
+        .where(handoff_events.c.handoff_id == handoff_id)
+        .order_by(handoff_events.c.n)
+    )
+    return [HandoffEvent(**row._mapping) for row in connection.execute(query)]
+
+
+def remember_token(tx: Tx, token: str, handoff_id: str) -> None:
+    """This hop token is ours: an offer that carries it has come round in a circle."""
+    tx.connection.execute(insert(hop_tokens).values(token=token, handoff_id=handoff_id))
+
+
+def own_tokens(connection: Connection, tokens: list[str]) -> set[str]:
+    """Those of the tokens that are ours."""
+    query = select(hop_tokens.c.token).where(hop_tokens.c.token.in_(tokens))
+    return set(connection.execute(query).scalars())
+
+
+def put_hop(tx: Tx, hop: Hop) -> None:
+    """Store what a notice says of a deeper hop; a later notice replaces an earlier one."""
+    values = {name: getattr(hop, name) for name in Hop.__dataclass_fields__}
+    known = tx.connection.execute(
+        select(hops.c.id).where(hops.c.id == hop.id, hops.c.handoff_id == hop.handoff_id)
+    ).one_or_none()
+    if known is None:
+        tx.connection.execute(insert(hops).values(**values))
+    else:
+        tx.connection.execute(
+            update(hops)
+            .where(hops.c.id == hop.id, hops.c.handoff_id == hop.handoff_id)
+            .values(**values)
+        )
+
+
+def hops_below(connection: Connection, handoff_id: str) -> list[Hop]:
+    """Everything known of the hops below this hand-off, from the top down."""
+    query = (
+        select(hops).where(hops.c.handoff_id == handoff_id).order_by(hops.c.level, hops.c.id)
+    )
+    return [Hop(**row._mapping) for row in connection.execute(query)]
+
+
+def hop_ref(connection: Connection, upstream_id: str, below: str) -> HopId | None:
+    """What we call this hop towards this principal, or None."""
+    found = connection.execute(
+        select(hop_refs.c.hop_id).where(
+            hop_refs.c.upstream_id == upstream_id, hop_refs.c.below == below
+        )
+    ).scalar_one_or_none()
+    return None if found is None else HopId(found)
+
+
+def keep_hop_ref(tx: Tx, upstream_id: str, below: str, hop_id: HopId) -> None:
+    """Call this hop so towards this principal, from now on."""
+    tx.connection.execute(
+        insert(hop_refs).values(upstream_id=upstream_id, below=below, hop_id=hop_id)
+    )

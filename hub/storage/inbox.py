@@ -1,0 +1,189 @@
+"""The inbox: verified messages from peers, stored before anything is done with them.
+
+Stored in the order of their stream, in one transaction per batch, before the receipt is
+signed. Applying is a second step; de-duplication lasts as long as the link.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from hub.ids import HandoffId, LinkId, MessageId
+from hub.storage.database import Tx
+from hub.storage.tables import inbox
+
+
+class InboxState(StrEnum):
+    """What became of a received message."""
+
+    NEW = "new"  # stored and receipted; not yet applied
+    DONE = "done"  # its effect is part of our state
+    REFUSED = "refused"  # authentic but unacceptable: `message.rejected` went back
+    PARKED = "parked"  # our side failed at it; a person decides, its hand-off waits
+    SKIPPED = "skipped"  # a person set it aside, with a reason
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One message from a peer."""
+
+    link_id: LinkId
+    seq: int
+    epoch: int
+    id: MessageId
+    type: str
+    must: bool
+    schema: str
+    handoff_id: HandoffId | None
+    hseq: int | None
+    hash: str
+    env: str
+    data: str | None
+    stored_at: datetime
+    state: InboxState
+    attempts: int
+    last_error: str | None
+    settled_at: datetime | None
+
+
+def _row(row: Any) -> InboxRow:
+    values = dict(row._mapping)
+    values["state"] = InboxState(values["state"])
+    return InboxRow(**values)
+
+
+def append(tx: Tx, rows: list[dict[str, Any]]) -> None:
+    """Store verified messages, in order."""
+    tx.connection.execute(
+        insert(inbox), [{"state": InboxState.NEW, "attempts": 0, **row} for row in rows]
+    )
+
+
+def hashes(connection: Connection, link_id: str, seqs: list[int]) -> dict[int, tuple[int, str]]:
+    """(epoch, hash) of what is stored at these positions."""
+    query = select(inbox.c.seq, inbox.c.epoch, inbox.c.hash).where(
+        inbox.c.link_id == link_id, inbox.c.seq.in_(seqs)
+    )
+    return {row.seq: (row.epoch, row.hash) for row in connection.execute(query)}
+
+
+def at(connection: Connection, link_id: str, seq: int) -> InboxRow | None:
+    """The message at this position, or None."""
+    row = connection.execute(
+        select(inbox).where(inbox.c.link_id == link_id, inbox.c.seq == seq)
+    ).one_or_none()
+    return None if row is None else _row(row)
+
+
+def find(connection: Connection, message_id: str, link_id: str | None = None) -> InboxRow | None:
+    """The message with this id (of this link), or None."""
+    query = select(inbox).where(inbox.c.id == message_id)
+    if link_id is not None:
+        query = query.where(inbox.c.link_id == link_id)
+    row = connection.execute(query.limit(1)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def waiting(
+    connection: Connection, link_id: str, parked: set[str], limit: int
+) -> list[InboxRow]:
+    """Messages not yet applied, in order, without those of hand-offs that wait for a person."""
+    query = (
+        select(inbox)
+        .where(inbox.c.link_id == link_id, inbox.c.state == InboxState.NEW)
+        .order_by(inbox.c.seq)
+        .limit(limit)
+    )
+    if parked:
+        query = query.where(
+            inbox.c.handoff_id.is_(None) | inbox.c.handoff_id.not_in(sorted(parked))
+        )
+    return [_row(row) for row in connection.execute(query)]
+
+
+def parked_handoffs(connection: Connection, link_id: str) -> set[str]:
+    """Hand-offs with a parked message."""
+    query = select(inbox.c.handoff_id).where(
+        inbox.c.link_id == link_id,
+        inbox.c.state == InboxState.PARKED,
+        inbox.c.handoff_id.is_not(None),
+    )
+    return set(connection.execute(query).scalars())
+
+
+def settle(
+    tx: Tx, link_id: str, seq: int, state: InboxState, at: datetime, error: str | None = None
+) -> None:
+    """Say what became of a message."""
+    tx.connection.execute(
+        update(inbox)
+        .where(inbox.c.link_id == link_id, inbox.c.seq == seq)
+        .values(state=state, settled_at=at, last_error=error)
+    )
+
+
+def change(tx: Tx, link_id: str, seq: int, **values: Any) -> None:
+    """Set these columns of one message."""
+    tx.connection.execute(
+        update(inbox).where(inbox.c.link_id == link_id, inbox.c.seq == seq).values(**values)
+    )
+
+
+def first_unsettled(connection: Connection, link_id: str) -> int | None:
+    """The first position whose message is not applied, refused or skipped; None if all are."""
+    return connection.execute(
+        select(func.min(inbox.c.seq)).where(
+            inbox.c.link_id == link_id,
+            inbox.c.state.in_([InboxState.NEW, InboxState.PARKED]),
+        )
+    ).scalar_one()
+
+
+def links_with_waiting(connection: Connection) -> list[LinkId]:
+    """Links that have a message not yet applied."""
+    query = select(inbox.c.link_id).where(inbox.c.state == InboxState.NEW).distinct()
+    return [LinkId(link_id) for link_id in connection.execute(query).scalars()]
+
+
+def in_state(connection: Connection, state: InboxState, limit: int) -> list[InboxRow]:
+    """Messages in this state, newest first."""
+    query = (
+        select(inbox).where(inbox.c.state == state).order_by(inbox.c.id.desc()).limit(limit)
+    )
+    return [_row(row) for row in connection.execute(query)]
+
+
+def waiting_count(connection: Connection, link_id: str | None = None) -> int:
+    """How many messages are stored and not applied (of one link)."""
+    query = select(func.count()).select_from(inbox).where(inbox.c.state == InboxState.NEW)
+    if link_id is not None:
+        query = query.where(inbox.c.link_id == link_id)
+    return connection.execute(query).scalar_one()
+
+
+def log_from(connection: Connection, link_id: str, seq: int, limit: int) -> list[InboxRow]:
+    """Messages of the stream from this position on, in order."""
+    query = (
+        select(inbox)
+        .where(inbox.c.link_id == link_id, inbox.c.seq >= seq)
+        .order_by(inbox.c.seq)
+        .limit(limit)
+    )
+    return [_row(row) for row in connection.execute(query)]
+
+
+def is_repeated_id(connection: Connection, link_id: str, message_id: str, seq: int) -> bool:
+    """Whether an earlier message of this link carries the same id."""
+    return (
+        connection.execute(
+            select(inbox.c.seq)
+            .where(inbox.c.link_id == link_id, inbox.c.id == message_id, inbox.c.seq < seq)
+            .limit(1)
+        ).one_or_none()
+        is not None
+    )

@@ -1,0 +1,225 @@
+"""Links, the invitations they begin with, and the keys pinned for them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from hub.errors import NotFound
+from hub.ids import InvitationId, LinkId
+from hub.protocol.keys import PublicKey
+from hub.storage.database import Tx, for_update
+from hub.storage.tables import deliveries, invitations, link_keys, links
+
+
+class LinkState(StrEnum):
+    """How far the relation of two accounts has come."""
+
+    REQUESTED = "requested"  # one side asked; the agreement is not signed by both
+    AWAITING_CONFIRMATION = "awaiting_confirmation"  # people must compare the digits
+    ACTIVE = "active"  # messages flow
+    SUSPENDED = "suspended"  # one side stopped it for now
+    CLOSED = "closed"  # over; the log stays
+    VOID = "void"  # the handshake was given up or ran out; nothing was ever agreed
+
+
+AGREED: Final = frozenset({LinkState.ACTIVE, LinkState.SUSPENDED, LinkState.CLOSED})
+"""States of a link that has an agreement and therefore streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A one-time code our people made, as the inviter keeps it (without the secret)."""
+
+    id: InvitationId
+    peer_label: str
+    secret_hash: str  # encrypted
+    offer: str
+    compare: bool
+    created_at: datetime
+    created_by: str
+    expires_at: datetime
+    failures: int
+    link_id: LinkId | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The standing relation with one peer."""
+
+    id: LinkId
+    state: LinkState
+    inviter: bool
+    invitation_id: InvitationId
+    peer_node_id: str
+    peer_name: str
+    peer_base_url: str
+    peer_identity: str
+    peer_key_set_version: int
+    agreement: str | None
+    agreement_hash: str | None
+    revision: int
+    our_signature: str | None
+    peer_signature: str | None
+    digits_confirmed_at: datetime | None
+    handshake: str | None
+    suspended_by_us: bool
+    suspended_by_peer: bool
+    created_at: datetime
+    active_at: datetime | None
+    closed_at: datetime | None
+    closed_by_peer_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkKey:
+    """One key of the peer, pinned for this link."""
+
+    link_id: LinkId
+    kid: str
+    use: str
+    jwk: str
+    from_seq: int
+    until_seq: int | None
+    not_after: datetime | None
+
+
+def _link(row: Any) -> Link:
+    values = dict(row._mapping)
+    values["state"] = LinkState(values["state"])
+    return Link(**values)
+
+
+def add(tx: Tx, **values: Any) -> None:
+    """Store a new link and an empty record of how delivery to it goes."""
+    tx.connection.execute(insert(links).values(**values))
+    tx.connection.execute(insert(deliveries).values(link_id=values["id"], failures=0))
+
+
+def change(tx: Tx, link_id: LinkId, **values: Any) -> None:
+    """Set these columns of the link."""
+    tx.connection.execute(update(links).where(links.c.id == link_id).values(**values))
+
+
+def rename(tx: Tx, link_id: LinkId, right: LinkId) -> None:
+    """Give a link that is not agreed yet the id its inviter chose. Nothing refers to it so far."""
+    tx.connection.execute(delete(deliveries).where(deliveries.c.link_id == link_id))
+    tx.connection.execute(update(links).where(links.c.id == link_id).values(id=right))
+    tx.connection.execute(insert(deliveries).values(link_id=right, failures=0))
+
+
+def find(connection: Connection, link_id: str) -> Link | None:
+    """The link, or None."""
+    row = connection.execute(select(links).where(links.c.id == link_id)).one_or_none()
+    return None if row is None else _link(row)
+
+
+def get(connection: Connection, link_id: str) -> Link:
+    """The link. Raises NotFound."""
+    link = find(connection, link_id)
+    if link is None:
+        raise NotFound("not_found", "There is no such link.")
+    return link
+
+
+def lock(tx: Tx, link_id: str) -> Link:
+    """The link, locked until the commit. Raises NotFound."""
+    row = tx.connection.execute(
+        for_update(tx, select(links).where(links.c.id == link_id))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("not_found", "There is no such link.")
+    return _link(row)
+
+
+def everyone(connection: Connection) -> list[Link]:
+    """All links, oldest first."""
+    return [_link(row) for row in connection.execute(select(links).order_by(links.c.id))]
+
+
+def of_invitation(connection: Connection, invitation_id: str) -> Link | None:
+    """The link this invitation became, or None."""
+    row = connection.execute(
+        select(links).where(links.c.invitation_id == invitation_id)
+    ).one_or_none()
+    return None if row is None else _link(row)
+
+
+def with_peer(connection: Connection, node_id: str) -> list[Link]:
+    """All links with one peer, oldest first."""
+    query = select(links).where(links.c.peer_node_id == node_id).order_by(links.c.id)
+    return [_link(row) for row in connection.execute(query)]
+
+
+def in_states(connection: Connection, states: set[LinkState] | frozenset[LinkState]) -> list[Link]:
+    """All links in one of these states, oldest first."""
+    query = select(links).where(links.c.state.in_(sorted(states))).order_by(links.c.id)
+    return [_link(row) for row in connection.execute(query)]
+
+
+def add_key(tx: Tx, key: LinkKey) -> None:
+    """Pin a key of the peer."""
+    tx.connection.execute(
+        insert(link_keys).values(
+            link_id=key.link_id,
+            kid=key.kid,
+            use=key.use,
+            jwk=key.jwk,
+            from_seq=key.from_seq,
+            until_seq=key.until_seq,
+            not_after=key.not_after,
+        )
+    )
+
+
+def keys(connection: Connection, link_id: str) -> list[LinkKey]:
+    """Every key of the peer ever pinned for this link."""
+    query = select(link_keys).where(link_keys.c.link_id == link_id)
+    return [LinkKey(**row._mapping) for row in connection.execute(query)]
+
+
+def public_key(key: LinkKey) -> PublicKey:
+    """The key itself, checked when it was pinned."""
+    return _public_key(key.jwk)
+
+
+@lru_cache(maxsize=4096)
+def _public_key(jwk: str) -> PublicKey:
+    return PublicKey.from_jwk(json.loads(jwk))
+
+
+def add_invitation(tx: Tx, **values: Any) -> None:
+    """Store a new invitation."""
+    tx.connection.execute(insert(invitations).values(failures=0, **values))
+
+
+def change_invitation(tx: Tx, invitation_id: str, **values: Any) -> None:
+    """Set these columns of the invitation."""
+    tx.connection.execute(
+        update(invitations).where(invitations.c.id == invitation_id).values(**values)
+    )
+
+
+def lock_invitation(tx: Tx, invitation_id: str) -> Invitation | None:
+    """The invitation, locked until the commit, or None."""
+    row = tx.connection.execute(
+        for_update(tx, select(invitations).where(invitations.c.id == invitation_id))
+    ).one_or_none()
+    return None if row is None else Invitation(**row._mapping)
+
+
+def open_invitations(connection: Connection) -> list[Invitation]:
+    """Invitations nobody has used or revoked, newest last (expired ones included)."""
+    query = (
+        select(invitations)
+        .where(invitations.c.link_id.is_(None), invitations.c.revoked_at.is_(None))
+        .order_by(invitations.c.id)
+    )
+    return [Invitation(**row._mapping) for row in connection.execute(query)]

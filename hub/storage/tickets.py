@@ -1,0 +1,151 @@
+"""Tickets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub.domain.ticket import (
+    Asset,
+    ChecklistItem,
+    Contact,
+    Field,
+    Priority,
+    Requester,
+    Site,
+    Ticket,
+    TicketStatus,
+)
+from hub.errors import NotFound
+from hub.ids import TicketId
+from hub.storage.database import Tx, for_update
+from hub.storage.tables import counters, tickets
+
+P = TypeVar("P", Requester, Contact, Site, Asset)
+
+
+def _part(kind: type[P], stored: dict[str, str] | None) -> P | None:
+    return None if stored is None else kind(**stored)
+
+
+def _ticket(row: Any) -> Ticket:
+    values = dict(row._mapping)
+    return Ticket(
+        id=values["id"],
+        number=values["number"],
+        title=values["title"],
+        description=values["description"],
+        status=TicketStatus(values["status"]),
+        priority=Priority(values["priority"]),
+        service=values["service"],
+        requester=_part(Requester, values["requester"]),
+        contact=_part(Contact, values["contact"]),
+        site=_part(Site, values["site"]),
+        asset=_part(Asset, values["asset"]),
+        fields=tuple(Field(**field) for field in values["fields"]),
+        checklist=tuple(ChecklistItem(**item) for item in values["checklist"]),
+        due_at=values["due_at"],
+        created_at=values["created_at"],
+        updated_at=values["updated_at"],
+        created_by=values["created_by"],
+        assignee=values["assignee_id"],
+    )
+
+
+def _columns(changes: dict[str, Any]) -> dict[str, Any]:
+    """Domain values as columns."""
+    columns: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name == "assignee":
+            columns["assignee_id"] = value
+        elif name in {"requester", "contact", "site", "asset"}:
+            columns[name] = None if value is None else asdict(value)
+        elif name in {"fields", "checklist"}:
+            columns[name] = [asdict(item) for item in value]
+        else:
+            columns[name] = value
+    return columns
+
+
+def next_number(tx: Tx) -> str:
+    """A ticket number never given before: `T-1001`, `T-1002`, …"""
+    row = tx.connection.execute(
+        for_update(tx, select(counters.c.value).where(counters.c.name == "ticket"))
+    ).one_or_none()
+    value = 1001 if row is None else row.value + 1
+    if row is None:
+        tx.connection.execute(insert(counters).values(name="ticket", value=value))
+    else:
+        tx.connection.execute(
+            update(counters).where(counters.c.name == "ticket").values(value=value)
+        )
+    return f"T-{value}"
+
+
+def add(tx: Tx, ticket: Ticket) -> None:
+    """Store a new ticket."""
+    values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
+    tx.connection.execute(insert(tickets).values(**_columns(values)))
+
+
+def change(tx: Tx, ticket_id: TicketId, *, updated_at: datetime, **changes: Any) -> None:
+    """Set these members of the ticket."""
+    tx.connection.execute(
+        update(tickets)
+        .where(tickets.c.id == ticket_id)
+        .values(updated_at=updated_at, **_columns(changes))
+    )
+
+
+def get(connection: Connection, ticket_id: str) -> Ticket:
+    """The ticket. Raises NotFound."""
+    row = connection.execute(select(tickets).where(tickets.c.id == ticket_id)).one_or_none()
+    if row is None:
+        raise NotFound("not_found", "There is no such ticket.")
+    return _ticket(row)
+
+
+def lock(tx: Tx, ticket_id: str) -> Ticket:
+    """The ticket, locked until the commit. Raises NotFound."""
+    row = tx.connection.execute(
+        for_update(tx, select(tickets).where(tickets.c.id == ticket_id))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("not_found", "There is no such ticket.")
+    return _ticket(row)
+
+
+def named(connection: Connection, name: str) -> Ticket:
+    """The ticket with this number (`T-1042` or `1042`) or id. Raises NotFound."""
+    spelled = name.strip()
+    numbers = {spelled, spelled.upper(), f"T-{spelled}"}
+    row = connection.execute(
+        select(tickets).where((tickets.c.number.in_(sorted(numbers))) | (tickets.c.id == spelled))
+    ).first()
+    if row is None:
+        raise NotFound(
+            "not_found",
+            "There is no ticket {number}.",
+            hint="hub ticket list",
+            number=spelled,
+        )
+    return _ticket(row)
+
+
+def page(
+    connection: Connection,
+    *,
+    status: TicketStatus | None,
+    before: str | None,
+    limit: int,
+) -> list[Ticket]:
+    """Tickets, newest first, from before this id."""
+    query = select(tickets).order_by(tickets.c.id.desc()).limit(limit)
+    if status is not None:
+        query = query.where(tickets.c.status == status)
+    if before is not None:
+        query = query.where(tickets.c.id < before)
+    return [_ticket(row) for row in connection.execute(query)]
