@@ -85,7 +85,9 @@ class Hub:
     entropy: Entropy
     limits: Limits
     metrics: Metrics
+    process: str  # names this process among those that share the database
     try_out: bool = False
+    leases: dict[str, datetime] = field(default_factory=dict)
     wakes: Wakes = field(default_factory=Wakes)
 
     def now(self) -> datetime:

@@ -326,6 +326,16 @@ async def due_fetches(hub: Hub) -> list[Fetch]:
     return await hub.db.write(body)
 
 
+async def next_fetch_at(hub: Hub) -> datetime | None:
+    """When the next file is due, None if none waits for its time."""
+
+    def body(tx: Tx) -> datetime | None:
+        waiting = [one.next_at for one in attachments.open_fetches(tx.connection)]
+        return min((at for at in waiting if at is not None), default=None)
+
+    return await hub.db.write(body)
+
+
 async def fetched(hub: Hub, fetch: Fetch) -> None:
     """The file is in the store: show it, and tell the peer that it arrived."""
 

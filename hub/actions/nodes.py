@@ -1,0 +1,110 @@
+"""The node itself: who it is, its key set, its first agent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection
+
+from hub.actions.context import Account
+from hub.clock import Clock, Entropy
+from hub.errors import Misconfigured
+from hub.ids import AgentId, new
+from hub.protocol.keys import KeyEntry, KeySet, KeyUse, open_key_set, seal_key_set
+from hub.storage import agents, audit, nodes
+from hub.storage.database import Database, Tx
+from hub.storage.keystore import NodeKeys
+
+KEY_SET_VALIDITY: Final = timedelta(days=3650)
+"""Keys are changed by rotation, in-band; a date would only cut links of a sleeping partner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The account as stored, with its key set."""
+
+    account: Account
+    key_set: KeySet
+    key_set_jws: str
+
+
+def first_key_set(keys: NodeKeys, now: datetime) -> KeySet:
+    """The key set of a new node."""
+    until = now + KEY_SET_VALIDITY
+    return KeySet(
+        node_id=keys.identity.kid,
+        version=1,
+        identity_version=1,
+        keys=tuple(
+            KeyEntry(key.kid, key.public, use, now, until)
+            for key, use in ((keys.message, KeyUse.MSG), (keys.http, KeyUse.HTTP))
+        ),
+        revoked=(),
+        issued_at=now,
+        expires=until,
+    )
+
+
+async def found(
+    db: Database,
+    keys: NodeKeys,
+    *,
+    name: str,
+    base_url: str,
+    language: str,
+    clock: Clock,
+    entropy: Entropy,
+    admin_email: str,
+    admin_name: str,
+) -> None:
+    """Write down whose node this is, with its first key set and first admin. Twice is once."""
+    now = clock.now().replace(microsecond=0)
+
+    def transaction(tx: Tx) -> None:
+        if nodes.find(tx.connection) is not None:
+            return
+        nodes.add(tx, keys.identity.kid, name, base_url, language, now)
+        nodes.keep_key_set(
+            tx, keys.identity.kid, 1, seal_key_set(first_key_set(keys, now), keys.identity), now
+        )
+        agents.add(
+            tx,
+            agents.Agent(
+                id=AgentId(new("agt", now, entropy)),
+                email=admin_email,
+                display=admin_name,
+                role="admin",
+                password_hash=None,
+                created_at=now,
+                disabled_at=None,
+            ),
+        )
+        audit.append(
+            tx, at=now, actor="system", event="node.founded", node=keys.identity.kid, name=name
+        )
+
+    await db.write(transaction)
+
+
+async def load(db: Database, keys: NodeKeys) -> Identity:
+    """Who this node is. Raises Misconfigured where the keys belong to another database."""
+
+    def body(connection: Connection) -> Identity:
+        stored = nodes.find(connection)
+        if stored is None:
+            raise Misconfigured(
+                "no_node_here", "There is no node in this database yet.", hint="hub init"
+            )
+        if stored.node_id != keys.identity.kid:
+            raise Misconfigured(
+                "keys_differ",
+                "The keys belong to another node than the database.",
+                hint="Restore the keys directory that belongs to this database.",
+            )
+        jws = nodes.newest_key_set(connection, stored.node_id)
+        account = Account(stored.node_id, stored.name, stored.base_url, stored.language)
+        return Identity(account, open_key_set(jws, keys.identity.public), jws)
+
+    return await db.read(body)

@@ -1,0 +1,62 @@
+"""What happens by itself when its time comes: expiry, silence that counts as yes, deadlines."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from hub.actions import handoffs as own
+from hub.actions import outgoing, terms
+from hub.actions.context import SYSTEM, Hub
+from hub.actions.handoffs import Particulars
+from hub.domain.handoff import Act, Party, State
+from hub.storage import agents, handoffs, links
+from hub.storage.database import Tx
+
+ANSWERS_KEPT: Final = timedelta(days=2)  # for repeated API requests
+
+
+async def run(hub: Hub) -> None:
+    """Do everything that is due now, each in its own transaction."""
+    await hub.db.write(lambda tx: _expire_offers(tx, hub))
+    await hub.db.write(lambda tx: _confirm_by_silence(tx, hub))
+    await hub.db.write(lambda tx: _grant_cancels(tx, hub))
+    await hub.db.write(lambda tx: agents.forget_answers_before(tx, hub.now() - ANSWERS_KEPT))
+
+
+def _expire_offers(tx: Tx, hub: Hub) -> None:
+    """Offers past their `valid_until` are declined by the contractor's node itself."""
+    now = hub.now()
+    for handoff in handoffs.in_state(tx.connection, Party.CONTRACTOR, State.OFFERED):
+        if handoff.valid_until is not None and handoff.valid_until <= now:
+            own.act_in(
+                tx, hub, handoff, Act.DECLINE, Particulars(code="expired_offer"),
+                actor=SYSTEM, now=now,
+            )
+
+
+def _confirm_by_silence(tx: Tx, hub: Hub) -> None:
+    """Resolved work nobody judged within the agreed time is confirmed by the principal's node."""
+    now = hub.now()
+    for handoff in handoffs.in_state(tx.connection, Party.PRINCIPAL, State.RESOLVED):
+        link = links.get(tx.connection, handoff.link_id)
+        hours = terms.direction(link, Party.PRINCIPAL).auto_accept_after_hours
+        if hours and handoff.since + timedelta(hours=hours) <= now:
+            own.act_in(
+                tx, hub, handoff, Act.CONFIRM, Particulars(), actor=SYSTEM, now=now, auto=True
+            )
+            outgoing.alarm(
+                tx, hub, "confirmed_by_silence", handoff.id,
+                "Work of {peer} was confirmed by silence after {hours} hours.", now,
+                peer=link.peer_name, hours=hours,
+            )
+
+
+def _grant_cancels(tx: Tx, hub: Hub) -> None:
+    """A cancel request nobody answered by its deadline is granted."""
+    now = hub.now()
+    for handoff in handoffs.with_open_request(tx.connection, Party.CONTRACTOR):
+        if handoff.request_deadline is not None and handoff.request_deadline <= now:
+            own.act_in(
+                tx, hub, handoff, Act.CANCELLED, Particulars(), actor=SYSTEM, now=now
+            )

@@ -1,0 +1,249 @@
+"""The composition root: settings → keys → storage → doors → workers.
+
+It knows everything and decides nothing: which parts a node is made of, in which order they
+begin and end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from hub.actions import leases, nodes
+from hub.actions.context import Hub, Wakes
+from hub.clock import Clock, Entropy, SystemClock, SystemEntropy
+from hub.errors import Misconfigured
+from hub.federation.client import GuardedTransport, PeerTransport
+from hub.federation.door import Door
+from hub.federation.server import add_routes
+from hub.logs import get_logger
+from hub.metrics import CONTENT_TYPE, Metrics
+from hub.settings import Settings
+from hub.storage import migrate
+from hub.storage.blobs import BlobStore
+from hub.storage.database import open_database
+from hub.storage.keystore import KeyStore, read_passphrase
+from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
+from hub.workers.loop import Mill
+
+_log = get_logger("hub")
+
+
+async def open_hub(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+    inline: bool = False,
+) -> Hub:
+    """A node as actions see it, on its keys and its database.
+
+    Raises Misconfigured where anything of it is missing, damaged, or of another version.
+    """
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    store = KeyStore(settings.keys_dir)
+    keys = store.open(read_passphrase(settings, env))
+    await migrate.check(settings.database.url, settings.data)
+    wakes = Wakes()
+    db = open_database(settings.database.url, settings.data, wakes.wake, inline=inline)
+    try:
+        identity = await nodes.load(db, keys)
+    except BaseException:
+        await db.close()
+        raise
+    return Hub(
+        account=identity.account,
+        keys=keys,
+        key_set=identity.key_set,
+        key_set_jws=identity.key_set_jws,
+        db=db,
+        blobs=BlobStore(settings.files_dir),
+        clock=clock,
+        entropy=entropy,
+        limits=settings.limits,
+        metrics=Metrics(),
+        process=f"{os.getpid()}-{entropy.bytes(6).hex()}",
+        try_out=settings.try_out,
+        wakes=wakes,
+    )
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Hub]:
+    """`open_hub` for one command, closed at its end."""
+    hub = await open_hub(settings, env)
+    try:
+        yield hub
+    finally:
+        await hub.db.close()
+
+
+def web_app(hub: Hub, settings: Settings) -> web.Application:
+    """Every door that speaks HTTP, in one application."""
+    app = web.Application(client_max_size=settings.limits.request_body_bytes)
+    add_routes(app, Door(hub))
+    app.router.add_get("/healthz", _healthz)
+    app.router.add_get("/readyz", _readyz(hub))
+    app.router.add_get("/metrics", _metrics(hub, settings))
+    return app
+
+
+async def _healthz(_request: web.Request) -> web.Response:
+    return web.json_response({"ok": True})
+
+
+def _readyz(hub: Hub):  # type: ignore[no-untyped-def]
+    async def ready(_request: web.Request) -> web.Response:
+        await hub.db.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
+        return web.json_response({"ok": True})
+
+    return ready
+
+
+def _metrics(hub: Hub, settings: Settings):  # type: ignore[no-untyped-def]
+    async def metrics(request: web.Request) -> web.Response:
+        if request.remote not in {"127.0.0.1", "::1"}:
+            raise web.HTTPNotFound
+        return web.Response(body=hub.metrics.render(), headers={"content-type": CONTENT_TYPE})
+
+    return metrics
+
+
+@dataclass(slots=True)
+class Running:
+    """A node at work."""
+
+    hub: Hub
+    transport: PeerTransport
+    address: tuple[str, int] | None
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    doors: bool = True,
+    workers: bool = True,
+) -> AsyncIterator[Running]:
+    """A node whose doors are open and whose workers turn; ended gracefully on exit.
+
+    Doors close first, then workers finish what they hold, then the database is let go.
+    """
+    hub = await open_hub(settings, env)
+    transport = GuardedTransport.from_settings(settings)
+    stop = asyncio.Event()
+    runner: web.AppRunner | None = None
+    tasks: list[asyncio.Task[None]] = []
+    deliveries = Deliveries(hub, transport)
+    inbox = Inbox(hub)
+    files = Files(hub, transport)
+    try:
+        address = None
+        if doors:
+            runner = web.AppRunner(
+                web_app(hub, settings), access_log=None, shutdown_timeout=5.0
+            )
+            await runner.setup()
+            address = await _listen(runner, settings)
+        if workers:
+            mill = Mill(
+                hub, (deliveries, inbox, files, Handshakes(hub, transport), Timers(hub))
+            )
+            tasks.append(asyncio.create_task(mill.run(stop)))
+            tasks.append(asyncio.create_task(_hear(hub)))
+        yield Running(hub, transport, address)
+    finally:
+        if runner is not None:
+            await runner.cleanup()
+        stop.set()
+        if tasks:
+            await tasks[0]
+            tasks[1].cancel()
+            for crank in (deliveries, inbox, files):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(crank.idle(), 10)
+            await leases.release_all(hub)
+        await transport.close()
+        await hub.db.close()
+
+
+async def _hear(hub: Hub) -> None:
+    """Pass on what other processes on this database wake."""
+    async for topics in hub.db.changes():
+        hub.wakes.wake(topics)
+
+
+async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:
+    host, port = settings.listen_on
+    site = web.TCPSite(runner, host, port, reuse_address=True)
+    try:
+        await site.start()
+    except OSError as error:
+        if error.errno not in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
+            raise
+        raise Misconfigured(
+            "cannot_listen",
+            "Cannot listen on {host}:{port}: {why}.",
+            hint="Choose another address: hub serve --listen {host}:PORT",
+            because=str(error),
+            host=host,
+            port=port,
+            why=(error.strerror or str(error)).lower(),
+        ) from error
+    server = site._server  # noqa: SLF001 - aiohttp has no public way to ask for the port
+    assert server is not None  # noqa: S101 - it was started
+    bound = server.sockets[0].getsockname()  # type: ignore[attr-defined]
+    return str(bound[0]), int(bound[1])
+
+
+async def found_node(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    admin_email: str,
+    admin_name: str,
+    clock: Clock | None = None,
+    entropy: Entropy | None = None,
+) -> bool:
+    """Make keys, database and account of a new node; False where it is there already.
+
+    Steps that were done before a break are kept and not repeated.
+    """
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
+    store = KeyStore(settings.keys_dir)
+    passphrase = read_passphrase(settings, env)
+    fresh = not store.exists()
+    keys = store.create(entropy, passphrase, clock.now()) if fresh else store.open(passphrase)
+    _own_only(settings.data)
+    await migrate.upgrade(settings.database.url, settings.data)
+    db = open_database(settings.database.url, settings.data, lambda _topics: None)
+    try:
+        await nodes.found(
+            db,
+            keys,
+            name=settings.name,
+            base_url=settings.url,
+            language=settings.lang,
+            clock=clock,
+            entropy=entropy,
+            admin_email=admin_email,
+            admin_name=admin_name,
+        )
+        await nodes.load(db, keys)
+    finally:
+        await db.close()
+    return fresh
+
+
+def _own_only(data: Path) -> None:
+    with contextlib.suppress(OSError):
+        data.chmod(0o700)

@@ -1,0 +1,255 @@
+"""Companies with real nodes, linked by a transport in memory that can be told to fail."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub import app
+from hub.actions import handoffs, invitations, tickets
+from hub.actions.context import Actor, Hub
+from hub.errors import Unavailable
+from hub.federation import linking
+from hub.federation.client import Answer, StreamedAnswer
+from hub.federation.door import Call, Door
+from hub.settings import Settings
+from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
+from tests.kit.clock import SeededEntropy, VirtualClock
+
+Fault = Callable[[str, str, str], str | None]
+"""(caller's base, method, url) → None, "drop_request" or "drop_reply"."""
+
+
+@dataclass
+class Wire:
+    """Every byte that left any node, and what to do to it."""
+
+    doors: dict[str, Door] = field(default_factory=dict)
+    down: set[str] = field(default_factory=set)
+    fault: Fault = lambda _caller, _method, _url: None
+    sent: list[bytes] = field(default_factory=list)
+    chunk_limit: int | None = None  # break every file stream after so many bytes
+
+    def reach(self, caller: str, method: str, url: str) -> Door:
+        """The door at this address. Raises Unavailable like a dead line."""
+        parts = urlsplit(url)
+        base = f"{parts.scheme}://{parts.netloc}"
+        if base in self.down or caller in self.down or base not in self.doors:
+            raise Unavailable("peer_unreachable", "Nobody answers.")
+        return self.doors[base]
+
+
+class MemoryTransport:
+    """What one node uses to reach the others."""
+
+    def __init__(self, wire: Wire, caller: str) -> None:
+        self._wire = wire
+        self._caller = caller
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        max_bytes: int,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        door = self._wire.reach(self._caller, method, url)
+        self._note(method, url, headers, body)
+        what = self._wire.fault(self._caller, method, url)
+        if what == "drop_request":
+            raise Unavailable("peer_unreachable", "The request was lost.")
+        reply = await door.answer(_call(method, url, headers, body))
+        if what == "drop_reply":
+            raise Unavailable("peer_unreachable", "The answer was lost.")
+        self._wire.sent.append(repr(dict(reply.headers)).encode() + reply.body)
+        return Answer(reply.status, reply.headers, reply.body[: max_bytes + 1])
+
+    @contextlib.asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        max_bytes: int | None = None,
+        timeout_s: float | None = None,
+    ) -> AsyncIterator[StreamedAnswer]:
+        door = self._wire.reach(self._caller, method, url)
+        self._note(method, url, headers, None)
+        reply = await door.answer(_call(method, url, headers, None))
+        yield StreamedAnswer(reply.status, reply.headers, self._chunks(reply))
+
+    async def _chunks(self, reply: Any) -> AsyncIterator[bytes]:
+        if reply.file is None:
+            yield reply.body
+            return
+        with reply.file.path.open("rb") as source:
+            source.seek(reply.file.start)
+            left, given = reply.file.length, 0
+            while left > 0 and (chunk := source.read(min(65536, left))):
+                if self._wire.chunk_limit is not None and given >= self._wire.chunk_limit:
+                    raise Unavailable("peer_unreachable", "The line broke.")
+                self._wire.sent.append(chunk)
+                given += len(chunk)
+                left -= len(chunk)
+                yield chunk
+
+    async def close(self) -> None:
+        pass
+
+    def _note(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> None:
+        self._wire.sent.append(f"{method} {url} {dict(headers)!r}".encode() + (body or b""))
+
+
+def _call(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Call:
+    parts = urlsplit(url)
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    return Call(method, target, {k.lower(): v for k, v in headers.items()}, body or b"")
+
+
+@dataclass
+class Company:
+    """One account: its node, its dispatcher, its workers."""
+
+    name: str
+    hub: Hub
+    settings: Settings
+    transport: MemoryTransport
+    cranks: tuple[Any, ...]
+    dispatcher: Actor
+
+    async def turn(self) -> datetime | None:
+        """Turn every crank once; when the next one is due."""
+        due = [await crank.turn() for crank in self.cranks]
+        return min((at for at in due if at is not None), default=None)
+
+    async def link_to(self, name: str) -> str:
+        """Our id of the link with the company of this name."""
+        from hub.storage import links
+
+        found = await self.hub.db.read(links.everyone)
+        return next(one.id for one in found if one.peer_name == name and one.closed_at is None)
+
+
+class Network:
+    """Companies on one virtual clock."""
+
+    def __init__(self, root: Path, *, seed: str = "network") -> None:
+        self.root = root
+        self.seed = seed
+        self.clock = VirtualClock()
+        self.wire = Wire()
+        self.companies: dict[str, Company] = {}
+
+    async def company(self, name: str, *, database: str = "", **limits: Any) -> Company:
+        """Found a company and its node."""
+        base = f"http://127.0.0.1:{9000 + len(self.companies)}"
+        data = self.root / f"node{len(self.companies)}"
+        settings = Settings(
+            data=data,
+            name=name,
+            url=base,
+            listen=base.removeprefix("http://"),
+            lang="ru",
+            database={"url": database},
+            limits=limits,
+        )
+        entropy = SeededEntropy(f"{self.seed}/{name}")
+        await app.found_node(
+            settings,
+            {},
+            admin_email=f"admin@{len(self.companies)}.example",
+            admin_name=f"Диспетчер {name}",
+            clock=self.clock,
+            entropy=entropy,
+        )
+        hub = await app.open_hub(
+            settings, {}, clock=self.clock, entropy=entropy, inline=not database
+        )
+        transport = MemoryTransport(self.wire, base)
+        self.wire.doors[base] = Door(hub)
+        cranks = (
+            Handshakes(hub, transport),
+            Deliveries(hub, transport, wait=True),
+            Inbox(hub, wait=True),
+            Files(hub, transport, wait=True),
+            Timers(hub),
+        )
+        from hub.storage import agents
+
+        admin = (await hub.db.read(agents.everyone))[0]
+        actor = Actor(admin.id, admin.display, admin.role)
+        made = Company(name, hub, settings, transport, cranks, actor)
+        self.companies[name] = made
+        return made
+
+    async def link(self, inviter: Company, invitee: Company, **how: Any) -> str:
+        """Link two companies; the id of the link."""
+        invited = await invitations.invite(
+            inviter.hub, inviter.dispatcher, invitee.name, offer=how.get("offer")
+        )
+        prepared = await linking.accept(
+            invitee.hub,
+            invitee.transport,
+            invitee.dispatcher,
+            invited.code,
+            how.get("counter_offer"),
+        )
+        await invitations.confirm(invitee.hub, invitee.dispatcher, prepared.link.id)
+        link = await linking.exchange_signatures(
+            invitee.hub, invitee.transport, prepared.link.id
+        )
+        for company in (inviter, invitee):
+            self.wire.doors[company.settings.url].forget_keys()
+        return link.id
+
+    async def run_until_idle(self, most: int = 200) -> None:
+        """Turn every crank of every node until nothing moves any more; the clock stands still."""
+        before = -1
+        for _ in range(most):
+            for company in list(self.companies.values()):
+                if company.settings.url not in self.wire.down:
+                    await company.turn()
+            if len(self.wire.sent) == before:
+                return
+            before = len(self.wire.sent)
+        raise AssertionError("the network does not come to rest")
+
+    async def run_for(self, **how_far: float) -> None:
+        """Let time pass, and let everything that becomes due happen."""
+        from datetime import timedelta
+
+        end = self.clock.now() + timedelta(**how_far)
+        while True:
+            await self.run_until_idle()
+            due = [
+                at
+                for company in self.companies.values()
+                if company.settings.url not in self.wire.down
+                and (at := await company.turn()) is not None
+                and at > self.clock.now()
+            ]
+            following = min(due, default=end)
+            if following >= end:
+                break
+            self.clock.move_to(following)
+        self.clock.move_to(end)
+        await self.run_until_idle()
+
+    async def close(self) -> None:
+        """Let every database go."""
+        for company in self.companies.values():
+            await company.hub.db.close()
+
+
+__all__ = ["Company", "Network", "handoffs", "tickets"]
