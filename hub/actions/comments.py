@@ -148,8 +148,16 @@ def spread(
             if error.code != "nothing_leaves":
                 raise
             continue  # only files, and this agreement discloses none
-        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
-        comments.refer(tx, handoff.id, "cmt", remote_id=comment.id, local_id=comment.id, sent=True)
+        message_id = outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
+        comments.refer(
+            tx,
+            handoff.id,
+            "cmt",
+            remote_id=comment.id,
+            local_id=comment.id,
+            sent=True,
+            message_id=message_id,
+        )
         sharing.share_files(tx, there.link, handoff.id, view)
 
 

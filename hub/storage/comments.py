@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 from hub.domain.comment import Visibility
 from hub.ids import CommentId, HandoffId, TicketId
 from hub.storage.database import Tx
-from hub.storage.tables import comments, item_refs
+from hub.storage.tables import comments, item_refs, outbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,24 @@ def of_ticket(connection: Connection, ticket_id: str) -> list[Comment]:
 
 
 def refer(
-    tx: Tx, handoff_id: str, kind: str, *, remote_id: str, local_id: str, sent: bool
+    tx: Tx,
+    handoff_id: str,
+    kind: str,
+    *,
+    remote_id: str,
+    local_id: str,
+    sent: bool,
+    message_id: str | None = None,
 ) -> None:
     """Remember that an item of ours (`local_id`) is known across this hand-off as `remote_id`."""
     tx.connection.execute(
         insert(item_refs).values(
-            handoff_id=handoff_id, kind=kind, remote_id=remote_id, local_id=local_id, sent=sent
+            handoff_id=handoff_id,
+            kind=kind,
+            remote_id=remote_id,
+            local_id=local_id,
+            sent=sent,
+            message_id=message_id,
         )
     )
 
@@ -108,3 +120,24 @@ def refs_of(connection: Connection, kind: str, local_id: str) -> dict[HandoffId,
     return {
         HandoffId(row.handoff_id): (row.remote_id, row.sent) for row in connection.execute(query)
     }
+
+
+def delivery_marks(connection: Connection, ticket_id: str) -> dict[str, str]:
+    """For each comment of ours that was sent: the least advanced state among its messages."""
+    query = (
+        select(item_refs.c.local_id, outbox.c.state)
+        .join(comments, comments.c.id == item_refs.c.local_id)
+        .join(outbox, outbox.c.id == item_refs.c.message_id)
+        .where(
+            comments.c.ticket_id == ticket_id,
+            item_refs.c.kind == "cmt",
+            item_refs.c.sent.is_(True),
+        )
+    )
+    order = ("failed", "parked", "queued", "sent", "received")
+    marks: dict[str, str] = {}
+    for comment_id, state in connection.execute(query):
+        known = marks.get(comment_id)
+        if known is None or order.index(state) < order.index(known):
+            marks[comment_id] = state
+    return marks

@@ -223,3 +223,10 @@ def open_invitations(connection: Connection) -> list[Invitation]:
         .order_by(invitations.c.id)
     )
     return [Invitation(**row._mapping) for row in connection.execute(query)]
+
+
+def invitation_label(connection: Connection, invitation_id: str) -> str | None:
+    """How our people call the partner they invited, or None for an invitation of others."""
+    return connection.execute(
+        select(invitations.c.peer_label).where(invitations.c.id == invitation_id)
+    ).scalar_one_or_none()

@@ -490,6 +490,7 @@ item_refs = Table(
     Column("remote_id", String(36), primary_key=True),
     Column("local_id", String(36), nullable=False),
     Column("sent", Boolean, nullable=False),  # whether it went out (remote_id = local_id) or came in
+    Column("message_id", String(36)),  # the message that took it there
     UniqueConstraint("handoff_id", "kind", "local_id"),
     Index("ix_item_refs_local_id", "local_id"),
 )

@@ -114,6 +114,7 @@ def upgrade() -> None:
     sa.Column('remote_id', sa.String(length=36), nullable=False),
     sa.Column('local_id', sa.String(length=36), nullable=False),
     sa.Column('sent', sa.Boolean(), nullable=False),
+    sa.Column('message_id', sa.String(length=36), nullable=True),
     sa.PrimaryKeyConstraint('handoff_id', 'kind', 'remote_id', name=op.f('pk_item_refs')),
     sa.UniqueConstraint('handoff_id', 'kind', 'local_id', name=op.f('uq_item_refs_handoff_id_kind_local_id'))
     )

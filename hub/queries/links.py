@@ -1,0 +1,138 @@
+"""Links as people and programs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hub.domain.delivery import health
+from hub.protocol import agreement as agreements
+from hub.queries import names
+from hub.storage import deliveries, inbox, links, outbox, streams
+from hub.storage.links import AGREED, Link
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """The other account of a link."""
+
+    name: str
+    node_id: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkLine:
+    """A link in a list."""
+
+    id: str
+    state: str
+    peer: PeerView
+    waiting: int  # messages without a receipt
+    health: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationLine:
+    """An invitation nobody has used yet."""
+
+    id: str
+    peer: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """A link with its agreement and how delivery goes."""
+
+    id: str
+    state: str
+    peer: PeerView
+    label: str | None
+    invited_by_us: bool
+    digits: str | None
+    suspended_by_us: bool
+    suspended_by_peer: bool
+    created_at: datetime
+    active_at: datetime | None
+    closed_at: datetime | None
+    agreement_hash: str | None
+    terms: Mapping[str, Any] | None
+    waiting: int
+    received: int
+    not_applied: int
+    health: str
+    failures: int
+    next_at: datetime | None
+    last_error: str | None
+    last_ok_at: datetime | None
+
+
+def everyone(connection: Connection, now: datetime) -> list[LinkLine]:
+    """All links, oldest first."""
+    return [_line(connection, one, now) for one in links.everyone(connection)]
+
+
+def invited(connection: Connection) -> Sequence[InvitationLine]:
+    """Invitations nobody has used, oldest first."""
+    return [
+        InvitationLine(one.id, one.peer_label, one.expires_at)
+        for one in links.open_invitations(connection)
+    ]
+
+
+def _line(connection: Connection, one: Link, now: datetime) -> LinkLine:
+    waiting, how, _ = _progress(connection, one, now)
+    return LinkLine(one.id, one.state, _peer(one), waiting, how)
+
+
+def _peer(one: Link) -> PeerView:
+    return PeerView(one.peer_name, one.peer_node_id, one.peer_base_url)
+
+
+def _progress(connection: Connection, one: Link, now: datetime) -> tuple[int, str, int]:
+    stream = streams.get(connection, one.id)
+    if stream is None:
+        return 0, "healthy", 0
+    waiting = stream.out_seq - stream.receipted_seq
+    how = "healthy"
+    if waiting:
+        oldest = outbox.after(connection, one.id, stream.receipted_seq, 1)
+        if oldest:
+            how = str(health(now - oldest[0].sealed_at))
+    return waiting, how, stream.in_seq
+
+
+def show(connection: Connection, name: str, now: datetime) -> LinkView:
+    """The link with this peer. Raises NotFound; Conflict naming the candidates."""
+    one = names.link(connection, name)
+    agreement = None if one.agreement is None else agreements.parse(one.agreement)
+    waiting, how, received = _progress(connection, one, now)
+    delivery = deliveries.get(connection, one.id)
+    return LinkView(
+        id=one.id,
+        state=one.state,
+        peer=_peer(one),
+        label=links.invitation_label(connection, one.invitation_id) if one.inviter else None,
+        invited_by_us=one.inviter,
+        digits=None if agreement is None else agreement.digits,
+        suspended_by_us=one.suspended_by_us,
+        suspended_by_peer=one.suspended_by_peer,
+        created_at=one.created_at,
+        active_at=one.active_at,
+        closed_at=one.closed_at,
+        agreement_hash=one.agreement_hash,
+        terms=None if agreement is None else agreement.terms,
+        waiting=waiting,
+        received=received,
+        not_applied=inbox.waiting_count(connection, one.id) if one.state in AGREED else 0,
+        health=how,
+        failures=delivery.failures,
+        next_at=delivery.next_at,
+        last_error=delivery.last_error,
+        last_ok_at=delivery.last_ok_at,
+    )
