@@ -17,7 +17,7 @@ from pathlib import Path
 from aiohttp import web
 
 from hub.actions import leases, nodes
-from hub.actions.context import Hub, Wakes
+from hub.actions.context import Actor, Hub, Wakes
 from hub.clock import Clock, Entropy, SystemClock, SystemEntropy
 from hub.errors import Misconfigured
 from hub.federation.client import GuardedTransport, PeerTransport
@@ -242,6 +242,11 @@ async def found_node(
     finally:
         await db.close()
     return fresh
+
+
+async def first_admin(hub: Hub) -> Actor:
+    """The first agent of the node: who acts where a command names nobody."""
+    return await nodes.first_admin(hub.db)
 
 
 def _own_only(data: Path) -> None:

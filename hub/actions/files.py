@@ -349,9 +349,12 @@ async def fetched(hub: Hub, fetch: Fetch) -> None:
     await hub.db.write(transaction)
 
 
-async def fetch_refused(hub: Hub, fetch: Fetch, state: FileState, reason: str) -> None:
-    """The file will not come (`refused` by us, or `gone` there)."""
+async def fetch_gone(hub: Hub, fetch: Fetch, reason: str) -> None:
+    """The peer has the file no more: it will not come."""
+    await _will_not_come(hub, fetch, FileState.GONE, reason)
 
+
+async def _will_not_come(hub: Hub, fetch: Fetch, state: FileState, reason: str) -> None:
     def transaction(tx: Tx) -> None:
         now = hub.now()
         attachments.change_fetch(tx, fetch.link_id, fetch.sha256, state=state, last_error=reason)
@@ -366,7 +369,7 @@ async def fetch_failed(hub: Hub, fetch: Fetch, error: HubError) -> None:
     attempts = fetch.attempts + 1
     wait = backoff(attempts, hub.entropy.fraction(), cap=timedelta(seconds=hub.limits.retry_cap_s))
     if isinstance(error, Untrusted) and attempts >= hub.limits.poison_tries:
-        await fetch_refused(hub, fetch, FileState.REFUSED, error.code)
+        await _will_not_come(hub, fetch, FileState.REFUSED, error.code)
         return
 
     def transaction(tx: Tx) -> None:

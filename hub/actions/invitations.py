@@ -579,14 +579,17 @@ def fingerprint(node_id: str) -> str:
 
 
 async def unfinished(hub: Hub) -> list[Link]:
-    """Links we have signed and whose peer has not answered with its own signature yet."""
+    """Links we accepted and signed, whose inviter has not answered with its signature yet.
+
+    The invitee asks, the inviter only answers: so neither calls a node that knows no link yet.
+    """
 
     def body(tx: Tx) -> list[Link]:
         states = {LinkState.REQUESTED, LinkState.AWAITING_CONFIRMATION}
         return [
             link
             for link in links.in_states(tx.connection, states)
-            if link.our_signature is not None and link.agreement is not None
+            if not link.inviter and link.our_signature is not None and link.agreement is not None
         ]
 
     return await hub.db.write(body)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection
+from hub.storage.database import Connection
 
-from hub.actions.context import Account
+from hub.actions.context import Account, Actor
 from hub.clock import Clock, Entropy
 from hub.errors import Misconfigured
 from hub.ids import AgentId, new
@@ -108,3 +108,12 @@ async def load(db: Database, keys: NodeKeys) -> Identity:
         return Identity(account, open_key_set(jws, keys.identity.public), jws)
 
     return await db.read(body)
+
+
+async def first_admin(db: Database) -> Actor:
+    """The oldest agent that is not disabled and is an admin. Raises Misconfigured."""
+    everyone = await db.read(agents.everyone)
+    for agent in everyone:
+        if agent.role == "admin" and agent.disabled_at is None:
+            return Actor(agent.id, agent.display, agent.role)
+    raise Misconfigured("no_admin", "This node has no admin.", hint="hub user add --role admin")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
+from hub.storage.database import Connection
 
 from hub.actions.context import Hub
 from hub.errors import NotFound, Refused, Unavailable, Untrusted

@@ -77,14 +77,40 @@ async def call(
 
 @contextlib.asynccontextmanager
 async def stream(
-    hub: Hub, transport: PeerTransport, url: str, headers: Mapping[str, str], max_bytes: int
+    hub: Hub,
+    transport: PeerTransport,
+    url: str,
+    find_key: FindKey,
+    headers: Mapping[str, str],
+    max_bytes: int,
 ) -> AsyncIterator[StreamedAnswer]:
-    """A signed GET whose body is read as it comes. The body proves itself by its digest."""
+    """A signed GET whose body is read as it comes. The body proves itself by its digest.
+
+    Raises the peer's signed refusal as an error of ours; Unavailable(answer_unsigned) where
+    the refusal, or the beginning of the answer, is not the peer's own.
+    """
     request = HttpRequest("GET", url, headers, b"")
     signed = http_signatures.sign_request(request, hub.keys.http, hub.now())
     async with transport.stream(
         "GET", url, {**headers, **signed}, max_bytes=max_bytes, timeout_s=hub.limits.file_pull_s
     ) as answer:
+        body = b""
+        if answer.status >= 300:  # noqa: PLR2004 - RFC 9110 §15.3
+            async for chunk in answer.chunks:
+                body += chunk
+                if len(body) > hub.limits.node_document_bytes:
+                    break
+        whole = Answer(answer.status, answer.headers, body)
+        try:
+            http_signatures.verify_response(
+                HttpResponse(answer.status, answer.headers, body), request, find_key, hub.now()
+            )
+            if body:
+                said = strict_json.parse(body, max_bytes=hub.limits.node_document_bytes)
+        except Untrusted as error:
+            raise _unsigned(whole, error) from error
+        if body and (problem := Said(answer.status, said, _retry_after(whole)).problem):
+            raise problem
         yield answer
 
 

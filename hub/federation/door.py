@@ -179,7 +179,8 @@ class Door:
             known = _Known(await peers.keys(self._hub, LinkId(link_id)), now)
             if len(self._known) > 10_000:  # noqa: PLR2004 - strangers must not fill memory
                 self._known.clear()
-            self._known[link_id] = known
+            if known.keys is not None:  # a link may begin any moment
+                self._known[link_id] = known
         return known.keys
 
     def _request(self, call: Call) -> HttpRequest:
@@ -261,7 +262,12 @@ async def _link_request(door: Door, visit: Visit) -> Reply:
         raise Untrusted("malformed", "The request does not follow the protocol.")
     request = linking.open_link_request(text)
     door.check_requester(visit.call, request)
-    answered = await invitations.receive_request(door.hub, request)
+    try:
+        answered = await invitations.receive_request(door.hub, request)
+    except HubError as error:
+        # Signed like a yes: a caller believes no other no, and its people must be told why.
+        door.hub.metrics.refused.labels("federation", error.code).inc()
+        return door.signed_for_requester(visit.call, door.problem(error))
     door.forget_keys()
     members = {
         "rid": answered.link.id,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from hub.actions import files, peers
 from hub.actions.context import Hub
-from hub.errors import HubError, Unavailable, Untrusted
+from hub.errors import HubError, Refused, Untrusted
 from hub.federation import calls
 from hub.federation.client import PeerTransport, StreamedAnswer
-from hub.storage.attachments import Fetch, FileState
-from hub.storage.blobs import PartialBlob
+
+if TYPE_CHECKING:
+    from hub.storage.attachments import Fetch
+    from hub.storage.blobs import PartialBlob
+
+
+_GONE = frozenset({"not_found", "blob_gone", "link_closed"})
 
 
 async def fetch(hub: Hub, transport: PeerTransport, wanted: Fetch) -> None:
@@ -21,24 +26,21 @@ async def fetch(hub: Hub, transport: PeerTransport, wanted: Fetch) -> None:
         # and be believed would learn which files we have.
         await _pull(hub, transport, wanted, partial)
         partial.finish()
-    except Gone as gone:
-        await files.fetch_refused(hub, wanted, FileState.GONE, gone.code)
+    except Refused as error:
+        if error.code in _GONE:
+            await files.fetch_gone(hub, wanted, error.code)
+        else:
+            await files.fetch_failed(hub, wanted, error)
     except HubError as error:
         await files.fetch_failed(hub, wanted, error)
     else:
         await files.fetched(hub, wanted)
 
 
-class Gone(HubError):  # noqa: N818 - what happened
-    """The peer does not have the file any more."""
-
-
-async def _pull(
-    hub: Hub, transport: PeerTransport, wanted: Fetch, partial: PartialBlob
-) -> None:
+async def _pull(hub: Hub, transport: PeerTransport, wanted: Fetch, partial: PartialBlob) -> None:
     keys = await peers.keys(hub, wanted.link_id)
     if keys is None:
-        raise Gone("not_found", "There is no such link.")
+        raise Refused("not_found", "There is no such link.")
     have = partial.have
     if have == wanted.size:
         return
@@ -47,26 +49,19 @@ async def _pull(
         have = 0
     headers = {"if-range": f'"{wanted.sha256}"', "range": f"bytes={have}-"} if have else {}
     url = f"{keys.peer_base_url}/txp/v1/links/{wanted.link_id}/blobs/{wanted.sha256}"
-    async with calls.stream(hub, transport, url, headers, wanted.size + 1) as answer:
-        _check(answer, wanted, have)
-        start = have if answer.status == 206 else 0  # noqa: PLR2004
+    async with calls.stream(
+        hub, transport, url, calls.pinned(hub, keys), headers, wanted.size + 1
+    ) as answer:
+        start = _start(answer, have)
         with partial.writer(start=start) as writer:
             async for chunk in answer.chunks:
                 writer.write(chunk)
 
 
-def _check(answer: StreamedAnswer, wanted: Fetch, have: int) -> None:
-    if answer.status in {404, 410}:
-        raise Gone("blob_gone", "The peer has the file no more.")
-    if answer.status not in {200, 206}:
-        raise Unavailable(
-            "peer_unreachable",
-            "The peer does not give the file now.",
-            because=f"status {answer.status}",
-            after=timedelta(seconds=5),
-        )
-    if answer.status == 206:  # noqa: PLR2004
-        expected = f"bytes {have}-"
-        if not answer.headers.get("content-range", "").startswith(expected):
-            raise Untrusted("malformed", "The peer sent another part than was asked for.")
-
+def _start(answer: StreamedAnswer, have: int) -> int:
+    """From which byte on this answer goes. Raises Untrusted for another part than asked for."""
+    if answer.status == 200:  # noqa: PLR2004
+        return 0
+    if answer.headers.get("content-range", "").startswith(f"bytes {have}-"):
+        return have
+    raise Untrusted("malformed", "The peer sent another part than was asked for.")

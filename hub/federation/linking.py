@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from hub.actions import invitations, peers
 from hub.actions.context import Actor, Hub
@@ -20,7 +21,9 @@ from hub.protocol import node_document
 from hub.protocol.http_signatures import FindKey
 from hub.protocol.keys import KeyUse, PublicKey
 from hub.protocol.node_document import NodeDocument
-from hub.storage.links import Link
+
+if TYPE_CHECKING:
+    from hub.storage.links import Link
 
 Progress = Callable[[str], None]
 """Called with the name of each step once it is done."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from hub.storage.database import Connection
 
 from hub.domain.delivery import DeliveryState
 from hub.errors import NotFound

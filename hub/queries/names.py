@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
+from hub.storage.database import Connection
 
 from hub.domain.handoff import FINAL, Act, Party, Request, State, check_request, possible
 from hub.domain.ticket import Ticket

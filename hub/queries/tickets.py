@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
+from hub.storage.database import Connection
 
 from hub.domain.handoff import Act, Party, possible
 from hub.domain.ticket import (
@@ -21,6 +21,7 @@ from hub.domain.ticket import (
     TicketStatus,
 )
 from hub.errors import Conflict, NotFound
+from hub.ids import TicketId
 from hub.storage import attachments, comments, handoffs, links, tickets
 from hub.storage.attachments import Attachment, FileState
 from hub.storage.handoffs import Handoff
@@ -211,6 +212,14 @@ def show(connection: Connection, name: str) -> TicketView:
         chain=_chain(connection, found, peers),
         history=_history(connection, found, peers),
     )
+
+
+def ticket_of(connection: Connection, handoff_id: str) -> TicketId:
+    """Our ticket in this hand-off. Raises NotFound."""
+    found = handoffs.find(connection, handoff_id)
+    if found is None:
+        raise NotFound("not_found", "There is no such hand-off.")
+    return found.ticket_id
 
 
 def _handoff(one: Handoff, peer: str) -> HandoffView:

@@ -1,0 +1,68 @@
+# Everything a fresh machine needs is Python >= 3.11 and make. Targets install what they use
+# into .venv, once.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+UV     := $(shell command -v uv 2>/dev/null)
+export UV_PYTHON_DOWNLOADS := never
+
+ifdef UV
+INSTALL := uv pip install --quiet --python $(BIN)/python
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+.PHONY: help demo test check bench docs messages clean
+
+help:
+	@echo "make demo    three linked companies work tickets on this machine (ARGS='--once --json')"
+	@echo "make test    the tests, on SQLite and on PostgreSQL where one answers"
+	@echo "make check   format, lint, types, imports"
+	@echo "make bench   speed against the limits of this machine (ARGS='--short --json')"
+	@echo "make docs    generate the reference pages"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …" >&2; exit 1; }
+ifdef UV
+	@uv venv --quiet --python $(PYTHON) $(VENV)
+else
+	@$(PYTHON) -m venv $(VENV)
+endif
+
+$(VENV)/.core: $(BIN)/python pyproject.toml hatch_build.py $(wildcard hub/locale/*/LC_MESSAGES/*.po)
+	@echo "Installing into $(VENV) …" >&2
+	@$(INSTALL) -e . >&2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@$(INSTALL) -e ".[postgres,dev]" >&2
+	@touch $@
+
+demo: $(VENV)/.core
+	@$(BIN)/hub demo $(ARGS)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m tools.bench $(ARGS)
+
+docs: $(VENV)/.dev
+	@$(BIN)/python -m tools.payload_docs
+	@$(BIN)/python -m tools.state_diagram
+
+messages: $(VENV)/.dev
+	@$(BIN)/pybabel -q extract -F babel.cfg -k _ -k gettext -k ngettext:1,2 -o hub/locale/hub.pot .
+	@$(BIN)/pybabel -q update -i hub/locale/hub.pot -D hub -d hub/locale --no-wrap
+	@$(BIN)/pybabel -q compile -D hub -d hub/locale
+
+clean:
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

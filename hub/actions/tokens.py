@@ -1,0 +1,207 @@
+"""API tokens: what a program shows instead of a person's password.
+
+A token acts for one agent, within scopes, and is shown once: only its SHA-256 is kept. It is
+256 random bits, so the digest needs no salt and no stretching. The last six characters are a
+checksum: a mistyped or cut token is told apart without asking the database, and leaked ones
+can be searched for by shape (`hub_` and 49 letters and digits).
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import crc32
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import sha256
+from typing import Final
+
+from hub.storage.database import Connection
+
+from hub.actions.context import Actor, Hub
+from hub.errors import NotFound, Refused, Untrusted
+from hub.ids import AgentId, TokenId
+from hub.storage import agents, audit
+from hub.storage.agents import Agent, ApiToken
+from hub.storage.database import Tx
+
+
+class Scope(StrEnum):
+    """What a token may be used for. None of them contains another."""
+
+    TICKETS_READ = "tickets:read"
+    TICKETS_WRITE = "tickets:write"
+    HANDOFFS_WRITE = "handoffs:write"  # offer to partners and answer them
+    LINKS_READ = "links:read"
+    LINKS_WRITE = "links:write"  # invite, accept, suspend, close
+    DELIVERIES_READ = "deliveries:read"  # messages on their way, and alerts
+    DELIVERIES_WRITE = "deliveries:write"  # replay and skip
+    ADMIN = "admin"  # the node itself: agents and tokens
+
+
+LABEL_MAX: Final = 200
+_PREFIX: Final = "hub_"
+_DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_SECRET_BYTES: Final = 32
+_SECRET_CHARS: Final = 43  # 62 ** 43 > 2 ** 256
+_CHECK_CHARS: Final = 6  # 62 ** 6 > 2 ** 32
+_SHAPE: Final = re.compile(rf"{_PREFIX}[0-9A-Za-z]{{{_SECRET_CHARS + _CHECK_CHARS}}}")
+_USED_EVERY: Final = timedelta(minutes=1)
+"""How exact `last_used_at` is: a write for every request would cost more than it tells."""
+
+
+def _base62(number: int, width: int) -> str:
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits = _DIGITS[digit] + digits
+    return digits
+
+
+def _checksum(text: str) -> str:
+    return _base62(crc32(text.encode("ascii")), _CHECK_CHARS)
+
+
+def _digest(plaintext: str) -> str:
+    return sha256(plaintext.encode("ascii")).hexdigest()
+
+
+async def new(
+    hub: Hub,
+    actor: Actor,
+    agent_id: AgentId,
+    label: str,
+    scopes: Iterable[str],
+    expires_at: datetime | None,
+) -> tuple[TokenId, str]:
+    """Make a token for this agent; its id, and the token itself, which is not kept.
+
+    Raises Refused(scopes_invalid | label_invalid | token_expired | not_yours), NotFound.
+    """
+    wanted = _known(scopes)
+    label = label.strip()
+    if not 0 < len(label) <= LABEL_MAX:
+        raise Refused(
+            "label_invalid", "Give the token a name of at most {limit} characters.", limit=LABEL_MAX
+        )
+    secret = _base62(int.from_bytes(hub.entropy.bytes(_SECRET_BYTES), "big"), _SECRET_CHARS)
+    body = _PREFIX + secret
+    plaintext = body + _checksum(body)
+
+    def transaction(tx: Tx) -> TokenId:
+        now = hub.now()
+        if expires_at is not None and expires_at <= now:
+            raise Refused("token_expired", "The token would expire before it is made.")
+        agent = agents.find(tx.connection, agent_id)
+        if agent is None or agent.disabled_at is not None:
+            raise NotFound("not_found", "There is no such agent.")
+        _may(actor, agent.id)
+        token = ApiToken(
+            id=TokenId(hub.new_id("tok", now)),
+            agent_id=agent.id,
+            label=label,
+            token_hash=_digest(plaintext),
+            scopes=wanted,
+            created_at=now,
+            expires_at=expires_at,
+            last_used_at=None,
+            revoked_at=None,
+        )
+        agents.add_token(tx, token)
+        audit.append(
+            tx, at=now, actor=actor.ref, event="token.made", token=token.id, agent=agent.id,
+            label=label, scopes=wanted,
+        )
+        return token.id
+
+    return await hub.db.write(transaction), plaintext
+
+
+def _known(scopes: Iterable[str]) -> list[str]:
+    wanted = sorted(set(scopes))
+    unknown = [name for name in wanted if name not in set(Scope)]
+    if unknown or not wanted:
+        raise Refused(
+            "scopes_invalid",
+            "There is no scope '{name}'." if unknown else "A token without scopes is of no use.",
+            hint="Scopes: {known}",
+            name=unknown[0] if unknown else "",
+            known=" ".join(Scope),
+        )
+    return wanted
+
+
+def _may(actor: Actor, agent_id: AgentId) -> None:
+    """A token is a matter of its own agent or of an admin; never of a lesser token."""
+    within = actor.scopes is None or Scope.ADMIN in actor.scopes
+    if not within or (actor.role not in {"admin", "system"} and actor.ref != agent_id):
+        raise Refused("not_yours", "Only an administrator does this for others.")
+
+
+async def revoke(hub: Hub, actor: Actor, token_id: TokenId) -> None:
+    """The token opens nothing from now on. Twice is once. Raises NotFound."""
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        token = next((one for one in agents.tokens(tx.connection) if one.id == token_id), None)
+        if token is None:
+            raise NotFound("not_found", "There is no such token.")
+        _may(actor, token.agent_id)
+        if token.revoked_at is not None:
+            return
+        agents.change_token(tx, token_id, revoked_at=now)
+        audit.append(tx, at=now, actor=actor.ref, event="token.revoked", token=token_id)
+
+    await hub.db.write(transaction)
+
+
+async def everyone(hub: Hub) -> list[ApiToken]:
+    """All tokens, oldest first, with those that open nothing any more."""
+    return await hub.db.read(agents.tokens)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    token: ApiToken
+    agent: Agent
+
+
+async def authenticate(hub: Hub, plaintext: str) -> Actor:
+    """For whom this token speaks, and within which scopes.
+
+    Raises Untrusted(token_invalid) whatever is wrong with it: unknown, expired, revoked, of a
+    disabled agent. Which of them it is, only our log knows.
+    """
+    if _SHAPE.fullmatch(plaintext) is None:
+        raise _wrong("not of the shape of a token")
+    body, check = plaintext[:-_CHECK_CHARS], plaintext[-_CHECK_CHARS:]
+    if check != _checksum(body):
+        raise _wrong("mistyped")
+    digest = _digest(plaintext)
+    found = await hub.db.read(lambda connection: _find(connection, digest))
+    if found is None:
+        raise _wrong("unknown")
+    token, agent, now = found.token, found.agent, hub.now()
+    if token.revoked_at is not None:
+        raise _wrong(f"{token.id} is revoked")
+    if token.expires_at is not None and token.expires_at <= now:
+        raise _wrong(f"{token.id} has expired")
+    if agent.disabled_at is not None:
+        raise _wrong(f"{token.id} is of a disabled agent")
+    if token.last_used_at is None or now - token.last_used_at >= _USED_EVERY:
+        await hub.db.write(lambda tx: agents.change_token(tx, token.id, last_used_at=now))
+    return Actor(agent.id, agent.display, agent.role, frozenset(token.scopes))
+
+
+def _find(connection: Connection, digest: str) -> _Found | None:
+    token = agents.token_with_hash(connection, digest)
+    agent = None if token is None else agents.find(connection, token.agent_id)
+    return None if token is None or agent is None else _Found(token, agent)
+
+
+def _wrong(because: str) -> Untrusted:
+    return Untrusted(
+        "token_invalid", "This token is not valid (any more).", because=because,
+        hint="Make a new one: hub token new",
+    )
