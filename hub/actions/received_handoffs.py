@@ -118,9 +118,8 @@ def _why_not(tx: Tx, message: Received, direction: Direction) -> Refused | None:
         valid_until = _instant(said.get("valid_until"))
         if valid_until is not None and valid_until <= message.now:
             raise Refused("expired_offer", "The offer arrived after it had expired.")
-        for other in handoffs.of_link(tx.connection, message.link.id, only_open=True):
-            if other.party is Party.CONTRACTOR and other.peer_number == said["number"]:
-                raise Refused("duplicate_offer", "The same ticket is already here.")
+        if handoffs.is_here(tx.connection, message.link.id, said["number"]):
+            raise Refused("duplicate_offer", "The same ticket is already here.")
     except Refused as error:
         code = _DECLINE_CODES.get(error.code, error.code)
         return Refused(code, error._told, **error.facts)  # noqa: SLF001 - same words, other code

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from hub.actions import chains, outgoing
 from hub.actions.context import Hub
-from hub.domain.handoff import Act, Party, State, after
-from hub.domain.ticket import status_for
+from hub.domain.handoff import OVER, Act, Party, State, after
+from hub.domain.ticket import TicketStatus, status_for
 from hub.protocol.encoding import parse_instant
 from hub.storage import audit, handoffs, tickets
 from hub.storage.database import Tx
@@ -133,7 +133,7 @@ def request_closed() -> dict[str, Any]:
 
 def _follow(tx: Tx, hub: Hub, handoff: Handoff, target: State, now: datetime) -> None:
     ticket = tickets.lock(tx, handoff.ticket_id)
-    status = None if handoff.detached_at else status_for(target, handoff.party)
+    status = _status(tx, handoff, target)
     if status is not None and status is not ticket.status:
         tickets.change(tx, ticket.id, updated_at=now, status=status)
     if handoff.party is not Party.PRINCIPAL:
@@ -152,3 +152,21 @@ def _follow(tx: Tx, hub: Hub, handoff: Handoff, target: State, now: datetime) ->
     elif target is State.ACCEPTED:
         audit.resolve_alerts(tx, kind="handoff_ended", subject=handoff.id, at=now)
     chains.hop_changed(tx, hub, handoff.id, now)
+
+
+def _status(tx: Tx, handoff: Handoff, target: State) -> TicketStatus | None:
+    """What becomes of our ticket; None: nothing."""
+    if handoff.detached_at is not None:
+        return None
+    status = status_for(target, handoff.party)
+    if handoff.party is Party.CONTRACTOR or status is None:
+        return status
+    others = [
+        one for one in handoffs.of_ticket(tx.connection, handoff.ticket_id) if one.id != handoff.id
+    ]
+    # A middle node's ticket says where its own hand-off with the principal stands.
+    if any(one.party is Party.CONTRACTOR for one in others):
+        return None
+    still_open = any(one.state not in OVER and one.detached_at is None for one in others)
+    ended = status in {TicketStatus.RESOLVED, TicketStatus.CLOSED}
+    return None if ended and still_open else status

@@ -191,16 +191,20 @@ _OF_CHILD: Final[Mapping[State, TicketStatus]] = {
     State.HANDED_BACK: TicketStatus.CANCELLED,
     State.CANCELLED: TicketStatus.CANCELLED,
 }
-_WORK_GOES_ON: Final = frozenset({State.ACCEPTED, State.IN_PROGRESS, State.REWORK})
+_OF_PARENT: Final[Mapping[State, TicketStatus]] = {
+    State.ACCEPTED: TicketStatus.IN_PROGRESS,
+    State.IN_PROGRESS: TicketStatus.IN_PROGRESS,
+    State.REWORK: TicketStatus.IN_PROGRESS,
+    State.CONFIRMED: TicketStatus.RESOLVED,
+    State.CLOSED: TicketStatus.CLOSED,
+}
 
 
 def status_for(state: State, party: Party) -> TicketStatus | None:
-    """The status of this party's ticket once the hand-off is in this state.
+    """The status of this party's ticket once the hand-off is in this state; None: unchanged.
 
-    The contractor's child ticket follows in every state. The principal's parent follows only
-    while work goes on and keeps its status otherwise (None): whether a resolved, declined or
-    handed back hand-off ends the parent's work is for the principal's people to say.
+    The contractor's child ticket follows in every state. The principal's parent follows while
+    work goes on and once our own people confirmed or closed it; whether a resolved, declined
+    or handed back hand-off ends the parent's work is for them to say.
     """
-    if party is Party.CONTRACTOR:
-        return _OF_CHILD[state]
-    return TicketStatus.IN_PROGRESS if state in _WORK_GOES_ON else None
+    return (_OF_CHILD if party is Party.CONTRACTOR else _OF_PARENT).get(state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from hub.actions import files, peers
@@ -25,7 +26,7 @@ async def fetch(hub: Hub, transport: PeerTransport, wanted: Fetch) -> None:
         # Also where the bytes are here already from elsewhere: a peer that could name a digest
         # and be believed would learn which files we have.
         await _pull(hub, transport, wanted, partial)
-        partial.finish()
+        await asyncio.to_thread(partial.finish)  # it reads the whole file once more
     except Refused as error:
         if error.code in _GONE:
             await files.fetch_gone(hub, wanted, error.code)

@@ -52,12 +52,9 @@ def _hash(seq: int, at: datetime, actor: str, event: str, facts: str, prev: str)
 
 def append(tx: Tx, *, at: datetime, actor: str, event: str, **facts: Any) -> None:
     """Add a record. The counter row is locked, so the chain has one order."""
-    last = tx.connection.execute(
+    last: int = tx.connection.execute(
         for_update(tx, select(counters.c.value).where(counters.c.name == "audit"))
-    ).scalar_one_or_none()
-    if last is None:
-        last = 0
-        tx.connection.execute(insert(counters).values(name="audit", value=0))
+    ).scalar_one()
     prev = (
         tx.connection.execute(select(audit.c.hash).where(audit.c.seq == last)).scalar_one()
         if last

@@ -153,6 +153,21 @@ def count_open(connection: Connection, link_id: str, party: Party) -> int:
     ).scalar_one()
 
 
+def is_here(connection: Connection, link_id: str, peer_number: str) -> bool:
+    """Whether the principal's ticket of this number is with us, over this link, and not over."""
+    found = connection.execute(
+        select(handoffs.c.id)
+        .where(
+            handoffs.c.link_id == link_id,
+            handoffs.c.party == Party.CONTRACTOR,
+            handoffs.c.peer_number == peer_number,
+            handoffs.c.state.not_in(sorted(OVER)),
+        )
+        .limit(1)
+    )
+    return found.one_or_none() is not None
+
+
 def in_state(connection: Connection, party: Party, state: State) -> list[Handoff]:
     """All hand-offs in this state on which we are this party."""
     query = select(handoffs).where(handoffs.c.party == party, handoffs.c.state == state)

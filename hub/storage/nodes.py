@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from hub.storage.database import Tx
-from hub.storage.tables import key_sets, node
+from hub.storage.tables import counters, key_sets, node
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ def add(
             only=1, node_id=node_id, name=name, base_url=base_url, language=language,
             created_at=created_at,
         )
+    )
+    # Made once here, so that later transactions only ever lock and change them.
+    tx.connection.execute(
+        insert(counters), [{"name": "ticket", "value": 1000}, {"name": "audit", "value": 0}]
     )
 
 

@@ -72,16 +72,13 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
 
 def next_number(tx: Tx) -> str:
     """A ticket number never given before: `T-1001`, `T-1002`, …"""
-    row = tx.connection.execute(
-        for_update(tx, select(counters.c.value).where(counters.c.name == "ticket"))
-    ).one_or_none()
-    value = 1001 if row is None else row.value + 1
-    if row is None:
-        tx.connection.execute(insert(counters).values(name="ticket", value=value))
-    else:
+    value: int = (
         tx.connection.execute(
-            update(counters).where(counters.c.name == "ticket").values(value=value)
-        )
+            for_update(tx, select(counters.c.value).where(counters.c.name == "ticket"))
+        ).scalar_one()
+        + 1
+    )
+    tx.connection.execute(update(counters).where(counters.c.name == "ticket").values(value=value))
     return f"T-{value}"
 
 

@@ -33,11 +33,21 @@ def test_the_child_ticket_follows_its_hand_off_in_every_state(state: State) -> N
     assert status_for(state, Party.CONTRACTOR) is TicketStatus(CHILD[state.value])
 
 
+PARENT = {
+    "accepted": "in_progress",
+    "in_progress": "in_progress",
+    "rework": "in_progress",
+    "confirmed": "resolved",
+    "closed": "closed",
+}
+
+
 @pytest.mark.parametrize("state", State)
-def test_the_parent_ticket_follows_only_while_work_goes_on(state: State) -> None:
-    working = {"accepted", "in_progress", "rework"}
-    expected = TicketStatus.IN_PROGRESS if state.value in working else None
-    assert status_for(state, Party.PRINCIPAL) is expected
+def test_the_parent_ticket_follows_while_work_goes_on_and_once_its_own_people_agreed(
+    state: State,
+) -> None:
+    expected = PARENT.get(state.value)
+    assert status_for(state, Party.PRINCIPAL) is (expected and TicketStatus(expected))
 
 
 def test_an_ordinary_ticket_passes() -> None:

@@ -1,0 +1,232 @@
+"""How commands are built: options every command takes, nouns that load their verbs lazily.
+
+Texts in this package are message ids: `N_` marks one where it is written, and it is put into
+the reader's language where it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from hub.i18n import LANGUAGES
+from hub.i18n import gettext as _
+
+T = TypeVar("T")
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for this mark
+    """Mark a message id that is translated later, where it is shown."""
+    return message
+
+
+@dataclass(slots=True)
+class Manner:
+    """How the caller wants a command to behave, whatever the command is."""
+
+    data: Path | None = None  # None: HUB_DATA, else the default directory
+    json: bool = False  # one document on standard output
+    lang: str | None = None
+    quiet: bool = False
+    verbose: int = 0
+    debug: bool = False
+    no_input: bool = False
+    acting_as: str | None = None  # e-mail or id of the agent; None: the first admin
+
+
+def _note(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    """Keep what was said; what was not said here may have been said before the verb."""
+    if value not in {None, False, 0}:
+        setattr(ctx.find_root().obj, str(param.name), value)
+
+
+class Opt(click.Option):
+    """An option whose help is a message id."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The line in the help, in the reader's language."""
+        kept = self.help
+        self.help = _(kept) if kept else kept
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.help = kept
+
+
+option = partial(click.option, cls=Opt)
+argument = click.argument
+pass_manner = click.make_pass_decorator(Manner)
+
+
+def _everywhere(*, top: bool) -> list[click.Parameter]:
+    """The options that stand before or after a command's own arguments alike."""
+    opt = partial(Opt, expose_value=False, callback=_note)
+    return [
+        opt(
+            ["--data", "data"],
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help=N_("The node's data directory (else HUB_DATA)."),
+        ),
+        opt(["--json", "json"], is_flag=True, help=N_("One JSON document on standard output.")),
+        opt(
+            ["--lang", "lang"],
+            type=click.Choice(LANGUAGES),
+            hidden=not top,
+            help=N_("Language of texts (else HUB_LANG, LANG, the node's own)."),
+        ),
+        opt(
+            ["--as", "acting_as"],
+            metavar="EMAIL",
+            hidden=not top,
+            help=N_("The agent who acts (else the first admin)."),
+        ),
+        opt(["--quiet", "-q", "quiet"], is_flag=True, hidden=not top, help=N_("No hints.")),
+        opt(["-v", "--verbose", "verbose"], count=True, hidden=not top, help=N_("Say more.")),
+        opt(["--debug", "debug"], is_flag=True, hidden=not top, help=N_("Show tracebacks.")),
+        opt(["--no-input", "no_input"], is_flag=True, hidden=not top, help=N_("Never ask.")),
+    ]
+
+
+class Verb(click.Command):
+    """A command: what it does, then examples, then options."""
+
+    def __init__(self, name: str | None, *, examples: Sequence[str] = (), **how: Any) -> None:
+        super().__init__(name, **how)
+        self.examples = tuple(examples)
+        said = {opt for param in self.params for opt in param.opts}
+        self.params += [
+            param for param in _everywhere(top=False) if not said.intersection(param.opts)
+        ]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The help in the reader's language, with examples first."""
+        if self.help:
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(_(self.help))
+        if self.examples:
+            with formatter.section(_("Examples")):
+                for example in self.examples:
+                    formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One command: where it lives and what it does in a few words."""
+
+    where: str  # "hub.cli.ticket:new"
+    what: str
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A noun and its verbs."""
+
+    what: str
+    verbs: Mapping[str, Leaf]
+
+
+Entry = Leaf | Branch
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    commands: dict[str, click.Command] = field(default_factory=dict)
+
+
+class Noun(click.Group):
+    """A group whose commands are imported when they are called, not before."""
+
+    def __init__(
+        self, name: str, what: str, entries: Mapping[str, Entry], *, top: bool = False, **how: Any
+    ) -> None:
+        super().__init__(name, help=what, no_args_is_help=True, **how)
+        self._entries = entries
+        self._loaded = _Loaded()
+        self.params += _everywhere(top=top)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names, in the order of the table."""
+        return list(self._entries)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        entry = self._entries.get(cmd_name)
+        if entry is None:
+            return None
+        if cmd_name not in self._loaded.commands:
+            self._loaded.commands[cmd_name] = _load(cmd_name, entry)
+        return self._loaded.commands[cmd_name]
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What the noun is, in the reader's language."""
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(_(self.help or ""))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any of them."""
+        rows = [
+            (name, _(entry.what))
+            for name, entry in self._entries.items()
+            if isinstance(entry, Branch) or not entry.hidden
+        ]
+        with formatter.section(_("Commands")):
+            formatter.write_dl(rows)
+
+
+def _load(name: str, entry: Entry) -> click.Command:
+    if isinstance(entry, Branch):
+        return Noun(name, entry.what, entry.verbs)
+    module, _colon, attribute = entry.where.partition(":")
+    command = getattr(import_module(module), attribute)
+    assert isinstance(command, click.Command)
+    return command
+
+
+def verb(
+    help: str,  # noqa: A002 - click's own word
+    *examples: str,
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], Verb]:
+    """Make a command of a function; it is given the Manner first."""
+
+    def make(function: Callable[..., Any]) -> Verb:
+        called = name or function.__name__.strip("_").replace("_", "-")
+        made = click.command(called, cls=Verb, help=help, examples=examples)(
+            pass_manner(function)
+        )
+        assert isinstance(made, Verb)
+        return made
+
+    return make
+
+
+_PATCHED: Final = (
+    "core", "decorators", "exceptions", "formatting", "parser", "shell_completion", "termui",
+    "types",
+)
+
+
+def speak_click() -> None:
+    """Let click take its own words from our catalogue, in the language of the moment.
+
+    click binds the standard library's gettext when it is imported, which reads one language
+    of the process from the environment; ours is the reader's.
+    """
+    from hub.i18n import ngettext
+
+    for name in _PATCHED:
+        module = import_module(f"click.{name}")
+        if hasattr(module, "_"):
+            module._ = _
+        if hasattr(module, "ngettext"):
+            module.ngettext = ngettext
