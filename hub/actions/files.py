@@ -5,7 +5,9 @@ A message never waits for its files. A file is shown only when it is whole and i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import PurePath
@@ -55,8 +57,30 @@ _DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u
 def store(hub: Hub, name: str, media_type: str, source: BinaryIO) -> NewFile:
     """Take the bytes into the store; nothing refers to them yet. Blocking: call in a thread."""
     sha256, size = hub.blobs.add(source, max_bytes=hub.limits.file_bytes)
-    plain = media_type.partition(";")[0].strip() or "application/octet-stream"
-    return NewFile(clean_name(name), plain, sha256, size)
+    return NewFile(clean_name(name), _plain_type(media_type), sha256, size)
+
+
+async def take(
+    hub: Hub, name: str, media_type: str, chunks: AsyncIterator[bytes]
+) -> NewFile:
+    """Take a file into the store as its bytes arrive; nothing refers to it yet.
+
+    Raises Refused(file_too_large), Unavailable; whatever `chunks` raises. Then nothing stays.
+    """
+    with hub.blobs.incoming(max_bytes=hub.limits.file_bytes) as taken:
+        async for chunk in chunks:
+            await asyncio.to_thread(taken.write, chunk)
+        sha256, size = await asyncio.to_thread(taken.finish)
+    return NewFile(clean_name(name), _plain_type(media_type), sha256, size)
+
+
+def _plain_type(media_type: str) -> str:
+    """The media type without parameters; for something else, of unknown bytes."""
+    plain = media_type.partition(";")[0].strip().lower()
+    return plain if _MEDIA_TYPE.fullmatch(plain) else "application/octet-stream"
+
+
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,100}/[a-z0-9!#$&^_.+-]{1,100}")  # RFC 6838 §4.2
 
 
 async def add(
@@ -90,6 +114,8 @@ async def redact(hub: Hub, actor: Actor, attachment_id: AttachmentId, reason: st
             raise NotFound("not_found", "There is no such file.")
         if row.origin_handoff_id is not None:
             raise Refused("not_yours", "Only its author's company can take a file back.")
+        if row.redacted_at is not None:
+            return
         attachments.change(tx, row.id, redacted_at=now)
         _spread_redaction(tx, hub, row.id, reason, now)
 

@@ -48,7 +48,7 @@ async def accept(
     """Store the messages that continue the stream, and sign a receipt for all that is stored.
 
     A second copy gets the same receipt. `stopped` is why the caller could not verify what came
-    behind this batch. Raises Refused(not_found | link_closed) without storing anything.
+    behind this batch. Raises Refused(not_found) without storing anything.
     """
 
     def transaction(tx: Tx) -> Accepted:
@@ -56,8 +56,6 @@ async def accept(
         link = links.lock(tx, link_id)
         if link.state not in AGREED:
             raise Refused("not_found", "There is no such link.")
-        if link.closed_by_peer_at is not None:
-            raise Refused("link_closed", "This link is closed.")
         stream = streams.lock(tx, link_id)
         fresh, why = _continue(tx, hub, link, stream, batch, now)
         last = fresh[-1] if fresh else None
@@ -127,6 +125,9 @@ def _continue(
             return fresh, Untrusted("env_invalid", "The message is of an unknown epoch.")
         if not _continues_handoff(tx, link, one, chains):
             return fresh, Untrusted("env_invalid", "The message breaks the chain of its hand-off.")
+        if link.closed_by_peer_at is not None:
+            # Only here: a second copy of its last words still gets their receipt.
+            return fresh, Refused("link_closed", "This link is closed.")
         if link.suspended_by_us and not _is_control(one):
             return fresh, Refused("link_suspended", "This link is suspended.")
         if len(fresh) >= room:
@@ -333,9 +334,10 @@ def _failed(
 
 
 async def replay(hub: Hub, row: InboxRow) -> None:
-    """Try a parked message again."""
+    """Try a parked message again. Raises Conflict(not_parked)."""
 
     def transaction(tx: Tx) -> None:
+        _check_parked(tx, row)
         inbox.change(tx, row.link_id, row.seq, state=InboxState.NEW, attempts=0)
         audit.resolve_alerts(tx, kind="message_parked", subject=row.id, at=hub.now())
         tx.wake(apply_topic(row.link_id))
@@ -344,9 +346,13 @@ async def replay(hub: Hub, row: InboxRow) -> None:
 
 
 async def skip(hub: Hub, row: InboxRow, actor: str, reason: str) -> None:
-    """Set a parked message aside for good, and tell its sender that it was not applied."""
+    """Set a parked message aside for good, and tell its sender that it was not applied.
+
+    Raises Conflict(not_parked).
+    """
 
     def transaction(tx: Tx) -> None:
+        _check_parked(tx, row)
         now = hub.now()
         link = links.get(tx.connection, row.link_id)
         incoming.reject(
@@ -360,3 +366,10 @@ async def skip(hub: Hub, row: InboxRow, actor: str, reason: str) -> None:
         tx.wake(apply_topic(row.link_id))
 
     await hub.db.write(transaction)
+
+
+def _check_parked(tx: Tx, row: InboxRow) -> None:
+    now_there = inbox.find(tx.connection, row.id, row.link_id)
+    # Another person may have been faster; a message that was applied must never be again.
+    if now_there is None or now_there.state is not InboxState.PARKED:
+        raise Conflict("not_parked", "This message is not put aside (any more).")

@@ -27,7 +27,7 @@ from hub.domain.ticket import (
 from hub.errors import Refused
 from hub.ids import AgentId, TicketId, is_id
 from hub.protocol.encoding import parse_instant
-from hub.storage import audit, handoffs, tickets
+from hub.storage import agents, audit, handoffs, tickets
 from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
 
@@ -133,6 +133,8 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
                 hint="Ask for the change in a public comment.",
                 name=min(foreign),
             )
+        if "assignee" in changes:
+            _check_assignee(tx, changes["assignee"])
         after = replace(before, **changes, updated_at=now)
         rules.check(after)
         tickets.change(tx, ticket_id, updated_at=now, **changes)
@@ -140,6 +142,12 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
         return after
 
     return await hub.db.write(transaction)
+
+
+def _check_assignee(tx: Tx, agent_id: AgentId) -> None:
+    agent = agents.find(tx.connection, agent_id)
+    if agent is None or agent.id != agent_id or agent.disabled_at is not None:
+        raise Refused("agent_unknown", "There is no agent '{name}'.", name=agent_id)
 
 
 _PRINCIPAL_OWNS = frozenset({"title", "description", "priority", "contact", "site", "asset"})

@@ -17,14 +17,12 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
-from hub.storage.database import Connection
-
 from hub.actions.context import Actor, Hub
 from hub.errors import NotFound, Refused, Untrusted
 from hub.ids import AgentId, TokenId
 from hub.storage import agents, audit
 from hub.storage.agents import Agent, ApiToken
-from hub.storage.database import Tx
+from hub.storage.database import Connection, Tx
 
 
 class Scope(StrEnum):
@@ -39,6 +37,9 @@ class Scope(StrEnum):
     DELIVERIES_WRITE = "deliveries:write"  # replay and skip
     ADMIN = "admin"  # the node itself: agents and tokens
 
+
+ADMINS: Final = frozenset({Scope.LINKS_WRITE, Scope.ADMIN})
+"""Scopes that only a token of an administrator has."""
 
 LABEL_MAX: Final = 200
 _PREFIX: Final = "hub_"
@@ -97,6 +98,12 @@ async def new(
         if agent is None or agent.disabled_at is not None:
             raise NotFound("not_found", "There is no such agent.")
         _may(actor, agent.id)
+        if agent.role != "admin" and (beyond := ADMINS & set(wanted)):
+            raise Refused(
+                "scopes_invalid",
+                "The scope '{name}' is for administrators only.",
+                name=min(beyond),
+            )
         token = ApiToken(
             id=TokenId(hub.new_id("tok", now)),
             agent_id=agent.id,
@@ -191,7 +198,9 @@ async def authenticate(hub: Hub, plaintext: str) -> Actor:
         raise _wrong(f"{token.id} is of a disabled agent")
     if token.last_used_at is None or now - token.last_used_at >= _USED_EVERY:
         await hub.db.write(lambda tx: agents.change_token(tx, token.id, last_used_at=now))
-    return Actor(agent.id, agent.display, agent.role, frozenset(token.scopes))
+    # Read anew each time: who is no administrator any more has no such token any more either.
+    scopes = frozenset(token.scopes) - (frozenset() if agent.role == "admin" else ADMINS)
+    return Actor(agent.id, agent.display, agent.role, scopes)
 
 
 def _find(connection: Connection, digest: str) -> _Found | None:

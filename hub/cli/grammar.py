@@ -6,17 +6,19 @@ the reader's language where it is shown.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from hub.i18n import LANGUAGES
 from hub.i18n import gettext as _
+from hub.i18n import ngettext
 
 T = TypeVar("T")
 
@@ -210,23 +212,14 @@ def verb(
     return make
 
 
-_PATCHED: Final = (
-    "core", "decorators", "exceptions", "formatting", "parser", "shell_completion", "termui",
-    "types",
-)
-
-
 def speak_click() -> None:
     """Let click take its own words from our catalogue, in the language of the moment.
 
     click binds the standard library's gettext when it is imported, which reads one language
     of the process from the environment; ours is the reader's.
     """
-    from hub.i18n import ngettext
-
-    for name in _PATCHED:
-        module = import_module(f"click.{name}")
-        if hasattr(module, "_"):
-            module._ = _
-        if hasattr(module, "ngettext"):
-            module.ngettext = ngettext
+    for name, module in list(sys.modules.items()):
+        if name.startswith("click.") and hasattr(module, "_"):
+            module._ = _  # type: ignore[attr-defined]
+        if name.startswith("click.") and hasattr(module, "ngettext"):
+            module.ngettext = ngettext  # type: ignore[attr-defined]

@@ -31,8 +31,6 @@ def add_routes(app: web.Application, door: Door) -> None:
         return _plain(reply)
 
     for route in ROUTES:
-        if route.method == "HEAD":
-            continue  # aiohttp adds it to GET
         app.router.add_route(route.method, route.path, handle)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import re
+import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -55,31 +56,24 @@ class BlobStore:
 
     def add(self, source: BinaryIO, *, max_bytes: int) -> tuple[str, int]:
         """Take a file in; its (digest, size). Raises Refused(file_too_large)."""
-        self._partial.mkdir(parents=True, exist_ok=True)
-        temporary = self._partial / f"in-{os.getpid()}-{os.urandom(8).hex()}"
-        running = hashlib.sha256()
-        size = 0
+        with self.incoming(max_bytes=max_bytes) as taken:
+            while chunk := source.read(CHUNK):
+                taken.write(chunk)
+            return taken.finish()
+
+    @contextlib.contextmanager
+    def incoming(self, *, max_bytes: int) -> Iterator[IncomingBlob]:
+        """A file that comes in pieces; nothing of it stays unless it was finished."""
         try:
-            with temporary.open("wb") as out:
-                while chunk := source.read(CHUNK):
-                    size += len(chunk)
-                    if size > max_bytes:
-                        raise Refused(
-                            "file_too_large",
-                            "The file is larger than {limit} bytes.",
-                            limit=max_bytes,
-                        )
-                    running.update(chunk)
-                    out.write(chunk)
-                out.flush()
-                os.fsync(out.fileno())
-            digest = _b64(running.digest())
-            self._publish(temporary, digest)
+            self._partial.mkdir(parents=True, exist_ok=True)
+            handle, path = tempfile.mkstemp(prefix="in-", dir=self._partial)
         except OSError as error:
             raise _full(error) from error
+        try:
+            with os.fdopen(handle, "wb") as out:
+                yield IncomingBlob(self, Path(path), out, max_bytes)
         finally:
-            temporary.unlink(missing_ok=True)
-        return digest, size
+            Path(path).unlink(missing_ok=True)
 
     def partial(self, owner: str, sha256: str, size: int) -> PartialBlob:
         """A file that is being fetched, as far as it has come. `owner` keeps peers apart."""
@@ -97,6 +91,42 @@ class BlobStore:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+class IncomingBlob:
+    """A file on its way into the store, not visible before `finish`. Blocking, like all of it."""
+
+    def __init__(self, store: BlobStore, path: Path, out: BinaryIO, max_bytes: int) -> None:
+        self._store = store
+        self._path = path
+        self._out = out
+        self._max_bytes = max_bytes
+        self._running = hashlib.sha256()
+        self._size = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Append. Raises Refused(file_too_large) past the limit."""
+        self._size += len(chunk)
+        if self._size > self._max_bytes:
+            raise Refused(
+                "file_too_large", "The file is larger than {limit} bytes.", limit=self._max_bytes
+            )
+        self._running.update(chunk)
+        try:
+            self._out.write(chunk)
+        except OSError as error:
+            raise _full(error) from error
+
+    def finish(self) -> tuple[str, int]:
+        """Make it visible under its digest; (digest, size)."""
+        digest = _b64(self._running.digest())
+        try:
+            self._out.flush()
+            os.fsync(self._out.fileno())
+            self._store._publish(self._path, digest)  # noqa: SLF001 - one mechanism, two classes
+        except OSError as error:
+            raise _full(error) from error
+        return digest, self._size
 
 
 class PartialBlob:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from hub.domain.comment import Visibility
 from hub.ids import CommentId, HandoffId, TicketId
+from hub.storage import statements
 from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import comments, item_refs, outbox
 
 
@@ -35,36 +37,48 @@ class Comment:
     origin_handoff_id: HandoffId | None
 
 
-def _comment(row: Any) -> Comment:
-    values = dict(row._mapping)
-    values["visibility"] = Visibility(values["visibility"])
-    return Comment(**values)
+_COMMENT: Final = select(*columns_of(comments, Comment))
+_BY_ID: Final = Query(
+    _COMMENT.where(comments.c.id == bindparam("id")), Comment, visibility=Visibility
+)
+_OF_TICKET: Final = Query(
+    _COMMENT.where(comments.c.ticket_id == bindparam("ticket_id")).order_by(comments.c.id),
+    Comment,
+    visibility=Visibility,
+)
+_REF: Final = (
+    (item_refs.c.handoff_id == bindparam("handoff_id"))
+    & (item_refs.c.kind == bindparam("kind"))
+    & (item_refs.c.remote_id == bindparam("remote_id"))
+)
+_LOCAL_OF: Final[Query[str]] = Query(select(item_refs.c.local_id).where(_REF), itself)
+_SENT: Final[Query[bool]] = Query(select(item_refs.c.sent).where(_REF), itself)
+_REFS_OF: Final[Query[tuple[HandoffId, str, bool]]] = Query(
+    select(item_refs.c.handoff_id, item_refs.c.remote_id, item_refs.c.sent).where(
+        item_refs.c.kind == bindparam("kind"), item_refs.c.local_id == bindparam("local_id")
+    ),
+    lambda *ref: ref,
+)
 
 
 def add(tx: Tx, comment: Comment) -> None:
     """Store a new comment."""
-    tx.connection.execute(
-        insert(comments).values(
-            **{name: getattr(comment, name) for name in Comment.__dataclass_fields__}
-        )
-    )
+    statements.add_record(tx, comments, comment)
 
 
 def change(tx: Tx, comment_id: str, **values: Any) -> None:
     """Set these columns of the comment."""
-    tx.connection.execute(update(comments).where(comments.c.id == comment_id).values(**values))
+    statements.change(tx, comments, {"id": comment_id}, values)
 
 
 def find(connection: Connection, comment_id: str) -> Comment | None:
     """The comment, or None."""
-    row = connection.execute(select(comments).where(comments.c.id == comment_id)).one_or_none()
-    return None if row is None else _comment(row)
+    return _BY_ID.one(connection, id=comment_id)
 
 
 def of_ticket(connection: Connection, ticket_id: str) -> list[Comment]:
     """All comments of the ticket, oldest first."""
-    query = select(comments).where(comments.c.ticket_id == ticket_id).order_by(comments.c.id)
-    return [_comment(row) for row in connection.execute(query)]
+    return _OF_TICKET.all(connection, ticket_id=ticket_id)
 
 
 def refer(
@@ -78,48 +92,34 @@ def refer(
     message_id: str | None = None,
 ) -> None:
     """Remember that an item of ours (`local_id`) is known across this hand-off as `remote_id`."""
-    tx.connection.execute(
-        insert(item_refs).values(
-            handoff_id=handoff_id,
-            kind=kind,
-            remote_id=remote_id,
-            local_id=local_id,
-            sent=sent,
-            message_id=message_id,
-        )
+    statements.add(
+        tx,
+        item_refs,
+        {
+            "handoff_id": handoff_id,
+            "kind": kind,
+            "remote_id": remote_id,
+            "local_id": local_id,
+            "sent": sent,
+            "message_id": message_id,
+        },
     )
 
 
 def local_of(connection: Connection, handoff_id: str, kind: str, remote_id: str) -> str | None:
     """Our id of an item that came in across this hand-off, or None."""
-    return connection.execute(
-        select(item_refs.c.local_id).where(
-            item_refs.c.handoff_id == handoff_id,
-            item_refs.c.kind == kind,
-            item_refs.c.remote_id == remote_id,
-        )
-    ).scalar_one_or_none()
+    return _LOCAL_OF.one(connection, handoff_id=handoff_id, kind=kind, remote_id=remote_id)
 
 
 def sent_ref(connection: Connection, handoff_id: str, kind: str, remote_id: str) -> bool | None:
     """Whether this id was sent by us (True), came in (False), or is unknown (None)."""
-    return connection.execute(
-        select(item_refs.c.sent).where(
-            item_refs.c.handoff_id == handoff_id,
-            item_refs.c.kind == kind,
-            item_refs.c.remote_id == remote_id,
-        )
-    ).scalar_one_or_none()
+    return _SENT.one(connection, handoff_id=handoff_id, kind=kind, remote_id=remote_id)
 
 
 def refs_of(connection: Connection, kind: str, local_id: str) -> dict[HandoffId, tuple[str, bool]]:
     """Across which hand-offs our item is known: (the id it has there, whether we sent it)."""
-    query = select(item_refs.c.handoff_id, item_refs.c.remote_id, item_refs.c.sent).where(
-        item_refs.c.kind == kind, item_refs.c.local_id == local_id
-    )
-    return {
-        HandoffId(row.handoff_id): (row.remote_id, row.sent) for row in connection.execute(query)
-    }
+    found = _REFS_OF.all(connection, kind=kind, local_id=local_id)
+    return {handoff_id: (remote_id, sent) for handoff_id, remote_id, sent in found}
 
 
 def delivery_marks(connection: Connection, ticket_id: str) -> dict[str, str]:

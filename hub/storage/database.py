@@ -69,7 +69,7 @@ class Database(Protocol):
         """The result of `body`, after what it did is durable; if this raises, nothing happened."""
         ...
 
-    async def changes(self) -> AsyncIterator[set[str]]:
+    def changes(self) -> AsyncIterator[set[str]]:
         """Topics woken by other processes, as they come; an empty set means "anything"."""
         ...
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from hub.ids import LinkId
+from hub.storage import statements
 from hub.storage.database import Tx, for_update
+from hub.storage.statements import Query, columns_of
 from hub.storage.tables import deliveries, streams
 
 
@@ -27,29 +30,44 @@ class Delivery:
     clock_offset_ms: int | None
 
 
+_DELIVERY: Final = Query(
+    select(*columns_of(deliveries, Delivery)).where(deliveries.c.link_id == bindparam("link_id")),
+    Delivery,
+)
+_PENDING: Final[Query[tuple[LinkId, datetime | None]]] = Query(
+    select(deliveries.c.link_id, deliveries.c.next_at)
+    .join(streams, streams.c.link_id == deliveries.c.link_id)
+    .where(streams.c.out_seq > streams.c.receipted_seq)
+    .order_by(deliveries.c.link_id),
+    lambda *pending: pending,
+)
+
+
 def get(connection: Connection, link_id: str) -> Delivery:
     """How delivery over this link goes."""
-    row = connection.execute(select(deliveries).where(deliveries.c.link_id == link_id)).one()
-    return Delivery(**row._mapping)
+    delivery = _DELIVERY.one(connection, link_id=link_id)
+    assert delivery is not None  # noqa: S101 - made with its link
+    return delivery
 
 
 def pending(connection: Connection) -> list[tuple[LinkId, datetime | None]]:
     """Links with messages that have no receipt, and when each may be tried next."""
-    query = (
-        select(deliveries.c.link_id, deliveries.c.next_at)
-        .join(streams, streams.c.link_id == deliveries.c.link_id)
-        .where(streams.c.out_seq > streams.c.receipted_seq)
-        .order_by(deliveries.c.link_id)
-    )
-    return [(LinkId(row.link_id), row.next_at) for row in connection.execute(query)]
+    return _PENDING.all(connection)
 
 
 def succeeded(tx: Tx, link_id: str, at: datetime) -> None:
     """A receipt came."""
-    tx.connection.execute(
-        update(deliveries)
-        .where(deliveries.c.link_id == link_id)
-        .values(failures=0, next_at=None, failing_since=None, last_error=None, last_ok_at=at)
+    statements.change(
+        tx,
+        deliveries,
+        {"link_id": link_id},
+        {
+            "failures": 0,
+            "next_at": None,
+            "failing_since": None,
+            "last_error": None,
+            "last_ok_at": at,
+        },
     )
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from hub.domain.handoff import OVER, Party, State
 from hub.errors import NotFound
 from hub.ids import HandoffId, HopId, LinkId, TicketId
-from hub.storage.database import Tx, for_update
+from hub.storage import statements
+from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import handoff_events, handoffs, hop_refs, hop_tokens, hops
 
 
@@ -100,36 +102,50 @@ def _handoff(row: Any) -> Handoff:
     return Handoff(**values)
 
 
+_HANDOFF: Final = select(*columns_of(handoffs, Handoff))
+_BY_ID: Final = Query(
+    _HANDOFF.where(handoffs.c.id == bindparam("id")), Handoff, party=Party, state=State
+)
+_OF_TICKET: Final = Query(
+    _HANDOFF.where(handoffs.c.ticket_id == bindparam("ticket_id")).order_by(handoffs.c.id),
+    Handoff,
+    party=Party,
+    state=State,
+)
+_LAST_EVENT: Final[Query[int]] = Query(
+    select(func.coalesce(func.max(handoff_events.c.n), 0)).where(
+        handoff_events.c.handoff_id == bindparam("handoff_id")
+    ),
+    itself,
+)
+
+
 def add(tx: Tx, **values: Any) -> None:
     """Store a new hand-off."""
-    tx.connection.execute(insert(handoffs).values(**values))
+    statements.add(tx, handoffs, values)
 
 
 def change(tx: Tx, handoff_id: str, **values: Any) -> None:
     """Set these columns of the hand-off."""
-    tx.connection.execute(update(handoffs).where(handoffs.c.id == handoff_id).values(**values))
+    statements.change(tx, handoffs, {"id": handoff_id}, values)
 
 
 def find(connection: Connection, handoff_id: str) -> Handoff | None:
     """The hand-off, or None."""
-    row = connection.execute(select(handoffs).where(handoffs.c.id == handoff_id)).one_or_none()
-    return None if row is None else _handoff(row)
+    return _BY_ID.one(connection, id=handoff_id)
 
 
 def lock(tx: Tx, handoff_id: str) -> Handoff:
     """The hand-off, locked until the commit. Raises NotFound."""
-    row = tx.connection.execute(
-        for_update(tx, select(handoffs).where(handoffs.c.id == handoff_id))
-    ).one_or_none()
-    if row is None:
+    handoff = _BY_ID.lock(tx, id=handoff_id)
+    if handoff is None:
         raise NotFound("not_found", "There is no such hand-off.")
-    return _handoff(row)
+    return handoff
 
 
 def of_ticket(connection: Connection, ticket_id: str) -> list[Handoff]:
     """All hand-offs of a ticket, oldest first: at most one in which we are the contractor."""
-    query = select(handoffs).where(handoffs.c.ticket_id == ticket_id).order_by(handoffs.c.id)
-    return [_handoff(row) for row in connection.execute(query)]
+    return _OF_TICKET.all(connection, ticket_id=ticket_id)
 
 
 def of_link(connection: Connection, link_id: str, *, only_open: bool) -> list[Handoff]:
@@ -194,25 +210,20 @@ def record(
     message_id: str | None = None,
 ) -> None:
     """Add a line to the history of a hand-off (its row is locked by the caller)."""
-    n = tx.connection.execute(
-        select(func.coalesce(func.max(handoff_events.c.n), 0)).where(
-            handoff_events.c.handoff_id == handoff_id
-        )
-    ).scalar_one()
-    tx.connection.execute(
-        insert(handoff_events).values(
-            handoff_id=handoff_id,
-            n=n + 1,
-            at=at,
-            party=party,
-            actor=actor,
-            event=event,
-            before=before,
-            after=after,
-            facts=facts or {},
-            message_id=message_id,
-        )
+    n = _LAST_EVENT.one(tx.connection, handoff_id=handoff_id) or 0
+    line = HandoffEvent(
+        handoff_id=HandoffId(handoff_id),
+        n=n + 1,
+        at=at,
+        party=party,
+        actor=actor,
+        event=event,
+        before=before,
+        after=after,
+        facts=facts or {},
+        message_id=message_id,
     )
+    statements.add_record(tx, handoff_events, line)
 
 
 def history(connection: Connection, handoff_id: str) -> list[HandoffEvent]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select
 
 from hub.ids import HandoffId, LinkId, MessageId
+from hub.storage import statements
 from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import inbox
 
 
@@ -57,10 +59,43 @@ def _row(row: Any) -> InboxRow:
     return InboxRow(**values)
 
 
+_ROW: Final = select(*columns_of(inbox, InboxRow))
+_OF_LINK: Final = inbox.c.link_id == bindparam("link_id")
+_WAITING: Final = Query(
+    _ROW.where(_OF_LINK, inbox.c.state == InboxState.NEW)
+    .order_by(inbox.c.seq)
+    .limit(bindparam("most")),
+    InboxRow,
+    state=InboxState,
+)
+_AT: Final = Query(
+    _ROW.where(_OF_LINK, inbox.c.seq == bindparam("seq")), InboxRow, state=InboxState
+)
+_PARKED: Final[Query[str]] = Query(
+    select(inbox.c.handoff_id).where(
+        _OF_LINK, inbox.c.state == InboxState.PARKED, inbox.c.handoff_id.is_not(None)
+    ),
+    itself,
+)
+_WITH_WAITING: Final[Query[LinkId]] = Query(
+    select(inbox.c.link_id).where(inbox.c.state == InboxState.NEW).distinct(), itself
+)
+_WAITING_COUNT: Final[Query[int]] = Query(
+    select(func.count()).select_from(inbox).where(_OF_LINK, inbox.c.state == InboxState.NEW),
+    itself,
+)
+_EARLIER: Final[Query[int]] = Query(
+    select(inbox.c.seq)
+    .where(_OF_LINK, inbox.c.id == bindparam("id"), inbox.c.seq < bindparam("seq"))
+    .limit(1),
+    itself,
+)
+
+
 def append(tx: Tx, rows: list[dict[str, Any]]) -> None:
     """Store verified messages, in order."""
-    tx.connection.execute(
-        insert(inbox), [{"state": InboxState.NEW, "attempts": 0, **row} for row in rows]
+    statements.add_all(
+        tx, inbox, [{"state": InboxState.NEW, "attempts": 0, **row} for row in rows]
     )
 
 
@@ -74,10 +109,7 @@ def hashes(connection: Connection, link_id: str, seqs: list[int]) -> dict[int, t
 
 def at(connection: Connection, link_id: str, seq: int) -> InboxRow | None:
     """The message at this position, or None."""
-    row = connection.execute(
-        select(inbox).where(inbox.c.link_id == link_id, inbox.c.seq == seq)
-    ).one_or_none()
-    return None if row is None else _row(row)
+    return _AT.one(connection, link_id=link_id, seq=seq)
 
 
 def find(connection: Connection, message_id: str, link_id: str | None = None) -> InboxRow | None:
@@ -93,45 +125,36 @@ def waiting(
     connection: Connection, link_id: str, parked: set[str], limit: int
 ) -> list[InboxRow]:
     """Messages not yet applied, in order, without those of hand-offs that wait for a person."""
+    if not parked:
+        return _WAITING.all(connection, link_id=link_id, most=limit)
     query = (
         select(inbox)
-        .where(inbox.c.link_id == link_id, inbox.c.state == InboxState.NEW)
+        .where(
+            inbox.c.link_id == link_id,
+            inbox.c.state == InboxState.NEW,
+            inbox.c.handoff_id.is_(None) | inbox.c.handoff_id.not_in(sorted(parked)),
+        )
         .order_by(inbox.c.seq)
         .limit(limit)
     )
-    if parked:
-        query = query.where(
-            inbox.c.handoff_id.is_(None) | inbox.c.handoff_id.not_in(sorted(parked))
-        )
     return [_row(row) for row in connection.execute(query)]
 
 
 def parked_handoffs(connection: Connection, link_id: str) -> set[str]:
     """Hand-offs with a parked message."""
-    query = select(inbox.c.handoff_id).where(
-        inbox.c.link_id == link_id,
-        inbox.c.state == InboxState.PARKED,
-        inbox.c.handoff_id.is_not(None),
-    )
-    return set(connection.execute(query).scalars())
+    return set(_PARKED.all(connection, link_id=link_id))
 
 
 def settle(
     tx: Tx, link_id: str, seq: int, state: InboxState, at: datetime, error: str | None = None
 ) -> None:
     """Say what became of a message."""
-    tx.connection.execute(
-        update(inbox)
-        .where(inbox.c.link_id == link_id, inbox.c.seq == seq)
-        .values(state=state, settled_at=at, last_error=error)
-    )
+    change(tx, link_id, seq, state=state, settled_at=at, last_error=error)
 
 
 def change(tx: Tx, link_id: str, seq: int, **values: Any) -> None:
     """Set these columns of one message."""
-    tx.connection.execute(
-        update(inbox).where(inbox.c.link_id == link_id, inbox.c.seq == seq).values(**values)
-    )
+    statements.change(tx, inbox, {"link_id": link_id, "seq": seq}, values)
 
 
 def first_unsettled(connection: Connection, link_id: str) -> int | None:
@@ -146,8 +169,7 @@ def first_unsettled(connection: Connection, link_id: str) -> int | None:
 
 def links_with_waiting(connection: Connection) -> list[LinkId]:
     """Links that have a message not yet applied."""
-    query = select(inbox.c.link_id).where(inbox.c.state == InboxState.NEW).distinct()
-    return [LinkId(link_id) for link_id in connection.execute(query).scalars()]
+    return _WITH_WAITING.all(connection)
 
 
 def in_state(connection: Connection, state: InboxState, limit: int) -> list[InboxRow]:
@@ -160,9 +182,9 @@ def in_state(connection: Connection, state: InboxState, limit: int) -> list[Inbo
 
 def waiting_count(connection: Connection, link_id: str | None = None) -> int:
     """How many messages are stored and not applied (of one link)."""
-    query = select(func.count()).select_from(inbox).where(inbox.c.state == InboxState.NEW)
     if link_id is not None:
-        query = query.where(inbox.c.link_id == link_id)
+        return _WAITING_COUNT.one(connection, link_id=link_id) or 0
+    query = select(func.count()).select_from(inbox).where(inbox.c.state == InboxState.NEW)
     return connection.execute(query).scalar_one()
 
 
@@ -179,11 +201,4 @@ def log_from(connection: Connection, link_id: str, seq: int, limit: int) -> list
 
 def is_repeated_id(connection: Connection, link_id: str, message_id: str, seq: int) -> bool:
     """Whether an earlier message of this link carries the same id."""
-    return (
-        connection.execute(
-            select(inbox.c.seq)
-            .where(inbox.c.link_id == link_id, inbox.c.id == message_id, inbox.c.seq < seq)
-            .limit(1)
-        ).one_or_none()
-        is not None
-    )
+    return _EARLIER.one(connection, link_id=link_id, id=message_id, seq=seq) is not None

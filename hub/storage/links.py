@@ -9,12 +9,14 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from hub.errors import NotFound
 from hub.ids import InvitationId, LinkId
 from hub.protocol.keys import PublicKey
+from hub.storage import statements
 from hub.storage.database import Tx, for_update
+from hub.storage.statements import Query, columns_of
 from hub.storage.tables import deliveries, invitations, link_keys, links
 
 
@@ -97,6 +99,15 @@ def _link(row: Any) -> Link:
     return Link(**values)
 
 
+_BY_ID: Final = Query(
+    select(*columns_of(links, Link)).where(links.c.id == bindparam("id")), Link, state=LinkState
+)
+_KEYS: Final = Query(
+    select(*columns_of(link_keys, LinkKey)).where(link_keys.c.link_id == bindparam("link_id")),
+    LinkKey,
+)
+
+
 def add(tx: Tx, **values: Any) -> None:
     """Store a new link and an empty record of how delivery to it goes."""
     tx.connection.execute(insert(links).values(**values))
@@ -117,8 +128,7 @@ def rename(tx: Tx, link_id: LinkId, right: LinkId) -> None:
 
 def find(connection: Connection, link_id: str) -> Link | None:
     """The link, or None."""
-    row = connection.execute(select(links).where(links.c.id == link_id)).one_or_none()
-    return None if row is None else _link(row)
+    return _BY_ID.one(connection, id=link_id)
 
 
 def get(connection: Connection, link_id: str) -> Link:
@@ -131,12 +141,10 @@ def get(connection: Connection, link_id: str) -> Link:
 
 def lock(tx: Tx, link_id: str) -> Link:
     """The link, locked until the commit. Raises NotFound."""
-    row = tx.connection.execute(
-        for_update(tx, select(links).where(links.c.id == link_id))
-    ).one_or_none()
-    if row is None:
+    link = _BY_ID.lock(tx, id=link_id)
+    if link is None:
         raise NotFound("not_found", "There is no such link.")
-    return _link(row)
+    return link
 
 
 def everyone(connection: Connection) -> list[Link]:
@@ -181,8 +189,7 @@ def add_key(tx: Tx, key: LinkKey) -> None:
 
 def keys(connection: Connection, link_id: str) -> list[LinkKey]:
     """Every key of the peer ever pinned for this link."""
-    query = select(link_keys).where(link_keys.c.link_id == link_id)
-    return [LinkKey(**row._mapping) for row in connection.execute(query)]
+    return _KEYS.all(connection, link_id=link_id)
 
 
 def public_key(key: LinkKey) -> PublicKey:

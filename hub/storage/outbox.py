@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from hub.domain.delivery import DeliveryState
 from hub.ids import HandoffId, LinkId, MessageId
+from hub.storage import statements
 from hub.storage.database import Tx
+from hub.storage.statements import Command, Query, columns_of
 from hub.storage.tables import outbox
 
 
@@ -47,32 +49,51 @@ def _row(row: Any) -> OutboxRow:
     return OutboxRow(**values)
 
 
+_ROW: Final = select(*columns_of(outbox, OutboxRow))
+_AFTER: Final = Query(
+    _ROW.where(outbox.c.link_id == bindparam("link_id"), outbox.c.seq > bindparam("seq"))
+    .order_by(outbox.c.seq)
+    .limit(bindparam("most")),
+    OutboxRow,
+    state=DeliveryState,
+)
+_AT: Final = Query(
+    _ROW.where(outbox.c.link_id == bindparam("link_id"), outbox.c.seq == bindparam("seq")),
+    OutboxRow,
+    state=DeliveryState,
+)
+_SETTLE: Final = Command(
+    update(outbox)
+    .where(
+        outbox.c.link_id == bindparam("of_link"),
+        outbox.c.seq > bindparam("after_seq"),
+        outbox.c.seq <= bindparam("upto"),
+        outbox.c.state != DeliveryState.FAILED,
+    )
+    .values(
+        state=DeliveryState.RECEIVED,
+        settled_at=bindparam("settled"),
+        attempts=outbox.c.attempts + 1,
+        last_error=None,
+    )
+)
+
+
 def append(tx: Tx, **values: Any) -> None:
     """Store a sealed message."""
-    tx.connection.execute(
-        insert(outbox).values(state=DeliveryState.QUEUED, attempts=0, **values)
-    )
+    statements.add(tx, outbox, {"state": DeliveryState.QUEUED, "attempts": 0, **values})
 
 
 def after(
     connection: Connection, link_id: str, seq: int, limit: int
 ) -> list[OutboxRow]:
     """Messages behind this position, in order."""
-    query = (
-        select(outbox)
-        .where(outbox.c.link_id == link_id, outbox.c.seq > seq)
-        .order_by(outbox.c.seq)
-        .limit(limit)
-    )
-    return [_row(row) for row in connection.execute(query)]
+    return _AFTER.all(connection, link_id=link_id, seq=seq, most=limit)
 
 
 def at(connection: Connection, link_id: str, seq: int) -> OutboxRow | None:
     """The message at this position, or None."""
-    row = connection.execute(
-        select(outbox).where(outbox.c.link_id == link_id, outbox.c.seq == seq)
-    ).one_or_none()
-    return None if row is None else _row(row)
+    return _AT.one(connection, link_id=link_id, seq=seq)
 
 
 def find(connection: Connection, message_id: str) -> OutboxRow | None:
@@ -83,20 +104,8 @@ def find(connection: Connection, message_id: str) -> OutboxRow | None:
 
 def settle_upto(tx: Tx, link_id: str, after_seq: int, upto: int, at: datetime) -> None:
     """The peer has these: mark every one that is not already marked failed."""
-    tx.connection.execute(
-        update(outbox)
-        .where(
-            outbox.c.link_id == link_id,
-            outbox.c.seq > after_seq,
-            outbox.c.seq <= upto,
-            outbox.c.state.in_([DeliveryState.QUEUED, DeliveryState.SENT]),
-        )
-        .values(
-            state=DeliveryState.RECEIVED,
-            settled_at=at,
-            attempts=outbox.c.attempts + 1,
-            last_error=None,
-        )
+    _SETTLE.run(
+        tx, {"of_link": link_id, "after_seq": after_seq, "upto": upto, "settled": at}
     )
 
 
@@ -111,9 +120,7 @@ def mark_tried(tx: Tx, link_id: str, seqs: list[int], error: str) -> None:
 
 def change(tx: Tx, link_id: str, seq: int, **values: Any) -> None:
     """Set these columns of one message."""
-    tx.connection.execute(
-        update(outbox).where(outbox.c.link_id == link_id, outbox.c.seq == seq).values(**values)
-    )
+    statements.change(tx, outbox, {"link_id": link_id, "seq": seq}, values)
 
 
 def page(

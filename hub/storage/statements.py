@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Connection, Dialect, Select, Table, bindparam, insert, update
+from sqlalchemy import Column, Connection, Dialect, Select, Table, bindparam, insert, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BindParameter
@@ -100,13 +100,17 @@ def _chained(first: Convert | None, second: Convert | None) -> Convert | None:
     return lambda value: second(first(value))
 
 
-def _direct(connection: Connection, plan: _Plan, values: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the driver's cursor
-    parameters = plan.parameters(values)
+def _direct(
+    connection: Connection, plan: _Plan, parameters: list[Any], *, many: bool = False
+) -> Any:  # noqa: ANN401 - the driver's cursor
     if not connection.in_transaction():
         connection.begin()
     cursor = connection.connection.cursor()
     try:
-        cursor.execute(plan.sql, parameters)
+        if many:
+            cursor.executemany(plan.sql, parameters)
+        else:
+            cursor.execute(plan.sql, parameters)
     except sqlite3.Error as error:
         raise DBAPIError.instance(
             plan.sql, parameters, error, sqlite3.Error, dialect=plan.dialect
@@ -134,7 +138,7 @@ class Query(Generic[R]):
         if plan is None:
             return self._ordinary(connection, self._statement, values)
         make, results = self._make, plan.results
-        found = _direct(connection, plan, values).fetchall()
+        found = _direct(connection, plan, plan.parameters(values)).fetchall()
         if not results:
             return [make(*row) for row in found]
         made = []
@@ -173,6 +177,11 @@ class Query(Generic[R]):
         ]
 
 
+def columns_of(table: Table, kind: type[Any]) -> list[Column[Any]]:
+    """The columns that the fields of this dataclass name, in their order."""
+    return [table.c[name] for name in kind.__dataclass_fields__]
+
+
 def itself(value: Any) -> Any:  # noqa: ANN401 - for queries of one column
     """What a row of one column becomes."""
     return value
@@ -192,12 +201,30 @@ class Command:
         if plan is None:
             tx.connection.execute(self._statement, values)
         else:
-            _direct(tx.connection, plan, values)
+            _direct(tx.connection, plan, plan.parameters(values))
+
+    def run_all(self, tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
+        """Execute it with each of these."""
+        plan = self._prepared.plan(tx.connection)
+        if plan is None:
+            tx.connection.execute(self._statement, rows)
+        else:
+            _direct(tx.connection, plan, [plan.parameters(row) for row in rows], many=True)
 
 
 def add(tx: Tx, table: Table, values: Mapping[str, object]) -> None:
     """Insert one row."""
     _insert(table, tuple(values)).run(tx, values)
+
+
+def add_record(tx: Tx, table: Table, record: Any) -> None:  # noqa: ANN401 - any dataclass
+    """Insert the row that this dataclass is."""
+    add(tx, table, {name: getattr(record, name) for name in record.__dataclass_fields__})
+
+
+def add_all(tx: Tx, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
+    """Insert rows that name the same columns."""
+    _insert(table, tuple(rows[0])).run_all(tx, rows)
 
 
 def change(
@@ -210,7 +237,11 @@ def change(
 
 @lru_cache(maxsize=_SHAPES)
 def _insert(table: Table, names: tuple[str, ...]) -> Command:
-    left_out = [column.key for column in table.columns if column.default and column.key not in names]
+    left_out = [
+        column.key
+        for column in table.columns
+        if column.default is not None and column.key not in names
+    ]
     if left_out:
         # Defaults of columns are SQLAlchemy's to fill in; here every value is given.
         raise ValueError(f"no value for {', '.join(left_out)} of {table.name}")

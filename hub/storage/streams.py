@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select
 
 from hub.ids import HandoffId, LinkId
-from hub.storage.database import Tx, for_update
+from hub.storage import statements
+from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import epochs, forks, handoff_streams, receipts, streams
 
 
@@ -39,6 +41,33 @@ class HandoffStream:
     in_hhead: str
 
 
+_STREAM: Final = Query(
+    select(*columns_of(streams, Stream)).where(streams.c.link_id == bindparam("link_id")), Stream
+)
+_EPOCHS: Final[Query[tuple[int, int]]] = Query(
+    select(epochs.c.epoch, epochs.c.start_seq)
+    .where(epochs.c.link_id == bindparam("link_id"), epochs.c.direction == bindparam("direction"))
+    .order_by(epochs.c.epoch),
+    lambda *epoch: epoch,
+)
+_HANDOFF: Final = Query(
+    select(*columns_of(handoff_streams, HandoffStream)).where(
+        handoff_streams.c.link_id == bindparam("link_id"),
+        handoff_streams.c.handoff_id == bindparam("handoff_id"),
+    ),
+    HandoffStream,
+)
+_RECEIPT: Final[Query[str]] = Query(
+    select(receipts.c.jws).where(
+        receipts.c.link_id == bindparam("link_id"),
+        receipts.c.direction == bindparam("direction"),
+        receipts.c.epoch == bindparam("epoch"),
+        receipts.c.upto == bindparam("upto"),
+    ),
+    itself,
+)
+
+
 def begin(tx: Tx, link_id: LinkId, agreement_hash: str) -> None:
     """Start both streams: the agreement is what their first messages point back to."""
     tx.connection.execute(
@@ -63,46 +92,29 @@ def begin(tx: Tx, link_id: LinkId, agreement_hash: str) -> None:
 
 def get(connection: Connection, link_id: str) -> Stream | None:
     """The streams of the link, or None before its agreement."""
-    row = connection.execute(select(streams).where(streams.c.link_id == link_id)).one_or_none()
-    return None if row is None else Stream(**row._mapping)
+    return _STREAM.one(connection, link_id=link_id)
 
 
 def lock(tx: Tx, link_id: str) -> Stream:
     """The streams of an agreed link, locked: positions are given out in the order of commit."""
-    row = tx.connection.execute(
-        for_update(tx, select(streams).where(streams.c.link_id == link_id))
-    ).one()
-    return Stream(**row._mapping)
+    stream = _STREAM.lock(tx, link_id=link_id)
+    assert stream is not None  # noqa: S101 - begun with the agreement
+    return stream
 
 
 def change(tx: Tx, link_id: str, **values: Any) -> None:
     """Set these columns of the streams."""
-    tx.connection.execute(update(streams).where(streams.c.link_id == link_id).values(**values))
+    statements.change(tx, streams, {"link_id": link_id}, values)
 
 
 def epoch_table(connection: Connection, link_id: str, direction: str) -> list[tuple[int, int]]:
     """(epoch, first seq) of every epoch of this direction, oldest first."""
-    query = (
-        select(epochs.c.epoch, epochs.c.start_seq)
-        .where(epochs.c.link_id == link_id, epochs.c.direction == direction)
-        .order_by(epochs.c.epoch)
-    )
-    return [(row.epoch, row.start_seq) for row in connection.execute(query)]
+    return _EPOCHS.all(connection, link_id=link_id, direction=direction)
 
 
 def handoff(tx: Tx, link_id: str, handoff_id: str) -> HandoffStream | None:
     """The chain of this hand-off, or None before its first message. The link's lock covers it."""
-    row = tx.connection.execute(
-        select(
-            handoff_streams.c.out_hseq,
-            handoff_streams.c.out_hhead,
-            handoff_streams.c.in_hseq,
-            handoff_streams.c.in_hhead,
-        ).where(
-            handoff_streams.c.link_id == link_id, handoff_streams.c.handoff_id == handoff_id
-        )
-    ).one_or_none()
-    return None if row is None else HandoffStream(**row._mapping)
+    return _HANDOFF.one(tx.connection, link_id=link_id, handoff_id=handoff_id)
 
 
 def begin_handoff(tx: Tx, link_id: str, handoff_id: str) -> HandoffStream:
@@ -117,45 +129,26 @@ def begin_handoff(tx: Tx, link_id: str, handoff_id: str) -> HandoffStream:
 
 def change_handoff(tx: Tx, link_id: str, handoff_id: HandoffId | str, **values: Any) -> None:
     """Set these columns of the hand-off's chain."""
-    tx.connection.execute(
-        update(handoff_streams)
-        .where(handoff_streams.c.link_id == link_id, handoff_streams.c.handoff_id == handoff_id)
-        .values(**values)
-    )
+    key = {"link_id": link_id, "handoff_id": handoff_id}
+    statements.change(tx, handoff_streams, key, values)
 
 
 def keep_receipt(
     tx: Tx, link_id: str, direction: str, *, epoch: int, upto: int, jws: str, at: datetime
 ) -> None:
     """Keep a receipt as evidence; a second one for the same position changes nothing."""
-    known = tx.connection.execute(
-        select(receipts.c.upto).where(
-            receipts.c.link_id == link_id,
-            receipts.c.direction == direction,
-            receipts.c.epoch == epoch,
-            receipts.c.upto == upto,
-        )
-    ).one_or_none()
-    if known is None:
-        tx.connection.execute(
-            insert(receipts).values(
-                link_id=link_id, direction=direction, epoch=epoch, upto=upto, jws=jws, at=at
-            )
-        )
+    place = {"link_id": link_id, "direction": direction, "epoch": epoch, "upto": upto}
+    if _RECEIPT.one(tx.connection, **place) is None:
+        statements.add(tx, receipts, {**place, "jws": jws, "at": at})
 
 
 def find_receipt(
     connection: Connection, link_id: str, direction: str, *, epoch: int, upto: int
 ) -> str | None:
     """The receipt kept for exactly this position, or None."""
-    return connection.execute(
-        select(receipts.c.jws).where(
-            receipts.c.link_id == link_id,
-            receipts.c.direction == direction,
-            receipts.c.epoch == epoch,
-            receipts.c.upto == upto,
-        )
-    ).scalar_one_or_none()
+    return _RECEIPT.one(
+        connection, link_id=link_id, direction=direction, epoch=epoch, upto=upto
+    )
 
 
 def receipts_from(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hub.domain.ticket import (
     Asset,
@@ -21,7 +21,9 @@ from hub.domain.ticket import (
 )
 from hub.errors import NotFound
 from hub.ids import TicketId
+from hub.storage import statements
 from hub.storage.database import Tx, for_update
+from hub.storage.statements import Query
 from hub.storage.tables import counters, tickets
 
 P = TypeVar("P", Requester, Contact, Site, Asset)

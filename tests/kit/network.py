@@ -22,7 +22,7 @@ from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
 from tests.kit.clock import SeededEntropy, VirtualClock
 
 Fault = Callable[[str, str, str], str | None]
-"""(caller's base, method, url) → None, "drop_request" or "drop_reply"."""
+"""(caller's base, method, url) → None, "drop_request", "drop_reply" or "duplicate"."""
 
 
 @dataclass
@@ -67,6 +67,8 @@ class MemoryTransport:
         if what == "drop_request":
             raise Unavailable("peer_unreachable", "The request was lost.")
         reply = await door.answer(_call(method, url, headers, body))
+        if what == "duplicate":  # the first copy's answer got lost on the way
+            reply = await door.answer(_call(method, url, headers, body))
         if what == "drop_reply":
             raise Unavailable("peer_unreachable", "The answer was lost.")
         self._wire.sent.append(repr(dict(reply.headers)).encode() + reply.body)

@@ -1,0 +1,249 @@
+"""The whole command line as one table, and the frame every command runs in.
+
+Whatever happens inside, the caller gets an exit code of the table in `problems`, words on
+standard error, and never a traceback unless it asked for one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from hub.cli import problems
+from hub.cli.grammar import Branch, Entry, Leaf, Manner, N_, Noun, speak_click
+from hub.errors import HubError
+from hub.i18n import gettext as _
+from hub.i18n import set_language
+
+_HANDOFF: Final = "hub.cli.handoff"
+
+GRAMMAR: Final[Mapping[str, Entry]] = {
+    "demo": Leaf("hub.cli.demo:demo", N_("Three linked companies on this machine, to look at")),
+    "init": Leaf("hub.cli.node:init", N_("Make a node: keys, configuration, database, admin")),
+    "serve": Leaf("hub.cli.node:serve", N_("Run the node: all doors and workers")),
+    "work": Leaf("hub.cli.node:work", N_("Run workers only, beside a serving process")),
+    "status": Leaf("hub.cli.node:status", N_("The node in a few lines")),
+    "doctor": Leaf("hub.cli.doctor:doctor", N_("Check what can be checked")),
+    "link": Branch(
+        N_("Standing relations with partners"),
+        {
+            "invite": Leaf("hub.cli.link:invite", N_("Make a one-time code for a partner")),
+            "accept": Leaf("hub.cli.link:accept", N_("Accept a partner's code")),
+            "list": Leaf("hub.cli.link:list_", N_("All links and open invitations")),
+            "show": Leaf("hub.cli.link:show", N_("One link with its agreement")),
+            "confirm": Leaf("hub.cli.link:confirm", N_("Sign: the digits are the same")),
+            "suspend": Leaf("hub.cli.link:suspend", N_("Stop the exchange for now")),
+            "resume": Leaf("hub.cli.link:resume", N_("Take a suspension back")),
+            "close": Leaf("hub.cli.link:close", N_("End the relation")),
+        },
+    ),
+    "ticket": Branch(
+        N_("Tickets and their hand-offs"),
+        {
+            "new": Leaf("hub.cli.ticket:new", N_("Make a ticket")),
+            "list": Leaf("hub.cli.ticket:list_", N_("Tickets, newest first")),
+            "show": Leaf("hub.cli.ticket:show", N_("A ticket with everything on it")),
+            "edit": Leaf("hub.cli.ticket:edit", N_("Change a ticket")),
+            "attach": Leaf("hub.cli.ticket:attach", N_("Put files on a ticket")),
+            "file": Leaf("hub.cli.ticket:file", N_("Save a file of a ticket")),
+            "comment": Leaf("hub.cli.comment:add", N_("Say something on a ticket")),
+            "comment-edit": Leaf("hub.cli.comment:edit", N_("Change a comment of ours")),
+            "comment-redact": Leaf("hub.cli.comment:redact", N_("Take a comment of ours back")),
+            "handoff": Leaf(f"{_HANDOFF}:offer", N_("Offer a ticket to a partner")),
+            "accept": Leaf(f"{_HANDOFF}:accept", N_("Take an offered ticket")),
+            "decline": Leaf(f"{_HANDOFF}:decline", N_("Do not take an offered ticket")),
+            "start": Leaf(f"{_HANDOFF}:start", N_("Begin or go on with the work")),
+            "pend": Leaf(f"{_HANDOFF}:pend", N_("Wait for something, with a reason")),
+            "plan": Leaf(f"{_HANDOFF}:plan", N_("Tell the principal how the work is planned")),
+            "resolve": Leaf(f"{_HANDOFF}:resolve", N_("Say that the work is done")),
+            "hand-back": Leaf(f"{_HANDOFF}:hand_back", N_("Give the work up")),
+            "retract": Leaf(f"{_HANDOFF}:retract", N_("Ask for our resolution back")),
+            "confirm": Leaf(f"{_HANDOFF}:confirm", N_("Accept the finished work, with a rating")),
+            "return": Leaf(f"{_HANDOFF}:return_", N_("Send finished work back for rework")),
+            "close": Leaf(f"{_HANDOFF}:close", N_("Close confirmed work")),
+            "cancel": Leaf(f"{_HANDOFF}:cancel", N_("Recall an offer, or call the work off")),
+            "detach": Leaf(f"{_HANDOFF}:detach", N_("Free our ticket without waiting")),
+            "rate": Leaf(f"{_HANDOFF}:rate", N_("Rate confirmed work, or change the rating")),
+            "reply": Leaf(f"{_HANDOFF}:reply", N_("Reply to the rating we got")),
+        },
+    ),
+    "delivery": Branch(
+        N_("Messages on their way"),
+        {
+            "list": Leaf("hub.cli.delivery:list_", N_("Messages, newest first")),
+            "show": Leaf("hub.cli.delivery:show", N_("One message whole")),
+            "replay": Leaf("hub.cli.delivery:replay", N_("Try a message again")),
+            "skip": Leaf("hub.cli.delivery:skip", N_("Set a message aside for good")),
+        },
+    ),
+    "user": Branch(
+        N_("People of this account"),
+        {
+            "add": Leaf("hub.cli.user:add", N_("Add an agent")),
+            "list": Leaf("hub.cli.user:list_", N_("All agents")),
+            "disable": Leaf("hub.cli.user:disable", N_("An agent may do nothing from now on")),
+        },
+    ),
+    "token": Branch(
+        N_("Credentials of programs"),
+        {
+            "new": Leaf("hub.cli.token:new", N_("Make an API token")),
+            "list": Leaf("hub.cli.token:list_", N_("All API tokens")),
+            "revoke": Leaf("hub.cli.token:revoke", N_("A token opens nothing from now on")),
+        },
+    ),
+    "config": Branch(
+        N_("Settings of the node"),
+        {
+            "show": Leaf("hub.cli.config:show", N_("Every setting and its value")),
+            "check": Leaf("hub.cli.config:check", N_("Whether the settings can work")),
+            "path": Leaf("hub.cli.config:path", N_("Where the settings are written")),
+        },
+    ),
+    "db": Branch(
+        N_("The database"),
+        {
+            "upgrade": Leaf("hub.cli.db:upgrade", N_("Bring the database to this version")),
+            "current": Leaf("hub.cli.db:current", N_("Which version the database has")),
+        },
+    ),
+    "schema": Branch(
+        N_("Schemas of messages and of the output of commands"),
+        {
+            "export": Leaf("hub.cli.schema:export", N_("Write all schemas into a folder")),
+            "validate": Leaf("hub.cli.schema:validate", N_("Check a document against a schema")),
+        },
+    ),
+    "completion": Leaf("hub.cli.completion:completion", N_("Tab completion for a shell")),
+}
+
+
+class _Root(Noun):
+    """The program itself."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        # The demo has a --json of its own; said before the verb it means the same.
+        if ctx.obj.json:
+            ctx.default_map = {"demo": {"as_json": True}}
+        return super().invoke(ctx)
+
+
+def root() -> click.Group:
+    """The command line."""
+    return _Root(
+        "hub",
+        N_("Exchange tickets with partner companies, each on its own node."),
+        GRAMMAR,
+        top=True,
+        context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
+    )
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line; its exit code."""
+    set_language(_guess_language(argv, os.environ))
+    speak_click()
+    manner = Manner(json="--json" in argv, debug="--debug" in argv)
+    try:
+        code = root().main(args=list(argv), prog_name="hub", standalone_mode=False, obj=manner)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return problems.USAGE
+    except click.UsageError as error:
+        return _wrong_usage(error, manner)
+    except click.ClickException as error:
+        return _failed(problems.BadWords("usage", "{what}", what=error.format_message()), manner)
+    except (click.Abort, KeyboardInterrupt):
+        print(_("Interrupted."), file=sys.stderr)
+        return problems.INTERRUPTED
+    except HubError as error:
+        if manner.debug:
+            import traceback
+
+            traceback.print_exc()
+        return _failed(error, manner)
+    except BrokenPipeError:
+        _forget_stdout()
+        return problems.FAILED
+    except Exception as error:  # noqa: BLE001 - the frame: a bug becomes an incident
+        return _broke(error, manner)
+    return code if isinstance(code, int) else problems.OK
+
+
+def _guess_language(argv: Sequence[str], env: Mapping[str, str]) -> str:
+    """The language asked for, before anything is parsed: the help is in it too."""
+    for at, word in enumerate(argv):
+        if word == "--lang" and at + 1 < len(argv):
+            return argv[at + 1]
+        if word.startswith("--lang="):
+            return word.removeprefix("--lang=")
+    return spoken(env) or "en"
+
+
+def spoken(env: Mapping[str, str]) -> str | None:
+    """The language of the environment, None where it does not name one we have."""
+    for name in ("HUB_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if value := env.get(name):
+            short = value[:2].lower()
+            if short in {"ru", "en"} and value[2:3] in {"", "_", "-", "."}:
+                return short
+            if name == "HUB_LANG":
+                return None  # settings say what is wrong with it
+    return None
+
+
+def _wrong_usage(error: click.UsageError, manner: Manner) -> int:
+    from hub.cli import output
+
+    if error.ctx is not None and not manner.json:
+        print(error.ctx.get_usage(), file=sys.stderr)
+    path = error.ctx.command_path if error.ctx is not None else "hub"
+    said = problems.BadWords(
+        "usage", "{what}", hint="{path} --help", what=error.format_message(), path=path
+    )
+    if manner.json:
+        print(output.as_json(problems.document(said, Manner())))
+    output.fail(said.told, said.hint)
+    return problems.USAGE
+
+
+def _failed(error: HubError, manner: Manner) -> int:
+    from hub.cli import output
+
+    if manner.json:
+        print(output.as_json(problems.document(error, manner)), flush=True)
+    output.fail(error.told, problems.runnable(error.hint, manner))
+    if manner.verbose and error.because:
+        output.fail(error.because)
+    return problems.exit_code(error)
+
+
+def _broke(error: Exception, manner: Manner) -> int:
+    from hub.cli import output
+
+    if manner.debug:
+        import traceback
+
+        traceback.print_exc()
+        return problems.FAILED
+    incident, path = problems.keep_incident(manner, error)
+    where = str(path) if path is not None else "--debug"
+    told = HubError(
+        "internal",
+        "This is a bug in the hub. Incident {incident}; details are in {where}.",
+        hint="Show them to whoever develops the hub. Nothing half-done was kept.",
+        incident=incident,
+        where=where,
+    )
+    return _failed(told, Manner(json=manner.json))
+
+
+def _forget_stdout() -> None:
+    """The reader of our output went away: let the interpreter end without a complaint."""
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
