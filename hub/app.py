@@ -13,25 +13,33 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from hub.actions import leases, nodes
+from hub.actions import invitations, leases, nodes
 from hub.actions.context import Actor, Hub, Wakes
 from hub.clock import Clock, Entropy, SystemClock, SystemEntropy
-from hub.errors import Misconfigured
+from hub.domain.agreement import Offer
+from hub.errors import Misconfigured, Unavailable
+from hub.federation import linking
 from hub.federation.client import GuardedTransport, PeerTransport
 from hub.federation.door import Door
 from hub.federation.server import add_routes
+from hub.ids import LinkId
 from hub.logs import get_logger
 from hub.metrics import CONTENT_TYPE, Metrics
 from hub.settings import Settings
 from hub.storage import migrate
 from hub.storage.blobs import BlobStore
 from hub.storage.database import open_database
-from hub.storage.keystore import KeyStore, read_passphrase
+from hub.storage.keystore import KeyStore, NodeKeys, read_passphrase
 from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
 from hub.workers.loop import Mill
+
+if TYPE_CHECKING:
+    from hub.api.door import ApiContext
 
 _log = get_logger("hub")
 
@@ -86,14 +94,36 @@ async def opened(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Hu
         await hub.db.close()
 
 
-def web_app(hub: Hub, settings: Settings) -> web.Application:
+def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Application:
     """Every door that speaks HTTP, in one application."""
+    from hub.api import server as api  # its forms take a while, and commands need none of them
+
     app = web.Application(client_max_size=settings.limits.request_body_bytes)
     add_routes(app, Door(hub))
+    api.add_routes(app, _api_context(hub, transport))
     app.router.add_get("/healthz", _healthz)
     app.router.add_get("/readyz", _readyz(hub))
     app.router.add_get("/metrics", _metrics(hub, settings))
     return app
+
+
+def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
+    """What the door for programs needs of the door to peers: doors do not know each other."""
+    from hub.api.door import ApiContext
+
+    async def confirm(actor: Actor, link_id: LinkId) -> None:
+        await invitations.confirm(hub, actor, link_id)
+        # Signed is signed: where the partner is away now, the handshakes' crank goes on.
+        with contextlib.suppress(Unavailable):
+            await linking.exchange_signatures(hub, transport, link_id)
+
+    async def accept(actor: Actor, code: str, offer: Offer | None, at_once: bool) -> LinkId:
+        prepared = await linking.accept(hub, transport, actor, code, offer)
+        if at_once:
+            await confirm(actor, prepared.link.id)
+        return prepared.link.id
+
+    return ApiContext(hub, accept_invitation=accept, confirm_link=confirm)
 
 
 async def _healthz(_request: web.Request) -> web.Response:
@@ -150,7 +180,7 @@ async def running(
         address = None
         if doors:
             runner = web.AppRunner(
-                web_app(hub, settings), access_log=None, shutdown_timeout=5.0
+                web_app(hub, settings, transport), access_log=None, shutdown_timeout=5.0
             )
             await runner.setup()
             address = await _listen(runner, settings)
@@ -247,6 +277,25 @@ async def found_node(
 async def first_admin(hub: Hub) -> Actor:
     """The first agent of the node: who acts where a command names nobody."""
     return await nodes.first_admin(hub.db)
+
+
+NEEDED_REVISION: Final = migrate.HEAD
+"""The shape of the database this version works with."""
+
+
+async def database_revision(settings: Settings) -> str | None:
+    """The shape the node's database has; None while it has none."""
+    return await migrate.current(settings.database.url, settings.data)
+
+
+async def upgrade_database(settings: Settings) -> None:
+    """Bring the node's database to this version. Raises Misconfigured(database_too_new)."""
+    await migrate.upgrade(settings.database.url, settings.data)
+
+
+def open_keys(settings: Settings, env: Mapping[str, str]) -> NodeKeys:
+    """The node's keys. Raises Misconfigured where they cannot be opened or others may read them."""
+    return KeyStore(settings.keys_dir).open(read_passphrase(settings, env))
 
 
 def _own_only(data: Path) -> None:

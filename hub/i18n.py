@@ -7,6 +7,7 @@ rendered inside it comes out in that language.
 from __future__ import annotations
 
 import gettext as _gettext
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -18,11 +19,29 @@ LANGUAGES: Final = ("en", "ru")
 _language: ContextVar[str] = ContextVar("language", default="en")
 
 
+_LOCALE: Final = Path(__file__).parent / "locale"
+
+
 @cache
 def _catalogue(language: str) -> _gettext.NullTranslations:
-    return _gettext.translation(
-        "hub", Path(__file__).parent / "locale", languages=[language], fallback=True
-    )
+    """The compiled catalogue of an installation; in a checkout, the written one if it is newer."""
+    written = _LOCALE / language / "LC_MESSAGES" / "hub.po"
+    compiled = written.with_suffix(".mo")
+    if written.exists() and (
+        not compiled.exists() or compiled.stat().st_mtime < written.stat().st_mtime
+    ):
+        return _read(written)
+    return _gettext.translation("hub", _LOCALE, languages=[language], fallback=True)
+
+
+def _read(written: Path) -> _gettext.NullTranslations:
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with written.open("rb") as source, io.BytesIO() as compiled:
+        write_mo(compiled, read_po(source))
+        compiled.seek(0)
+        return _gettext.GNUTranslations(compiled)
 
 
 def gettext(message: str) -> str:

@@ -43,6 +43,33 @@ def new(prefix: str, now: datetime, entropy: Entropy) -> str:
     return f"{prefix}_{value:032x}"
 
 
+class Order:
+    """Makes ids of one process so that they sort in the order in which they were made.
+
+    Many are made in one millisecond: what a batch of messages brings would else be shown in
+    random order. The twelve bits behind the time count on (RFC 9562 §6.2, method 1).
+    """
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last = 0  # milliseconds and counter of the newest one
+
+    def new(self, prefix: str, now: datetime, entropy: Entropy) -> str:
+        """`new`, behind every id made before, unless the clock was set back by more than that."""
+        fresh = int(new(prefix, now, entropy).partition("_")[2], 16)
+        # The counter starts in its lower half, so that a millisecond has room for 2,048.
+        stamp = (fresh >> 80) << 12 | (fresh >> 64) & 0x7FF
+        if 0 <= self._last - stamp < _SET_BACK:
+            stamp = self._last + 1
+        self._last = stamp
+        value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64
+        return f"{prefix}_{value | fresh & 0xFFFF_FFFF_FFFF_FFFF:032x}"
+
+
+_SET_BACK: Final = 60_000 << 12  # a minute: a clock that was set, not one that jitters
+
+
 def is_id(text: str, prefix: str) -> bool:
     """Whether the text is a well-formed id of this kind."""
     found = _SHAPE.fullmatch(text)

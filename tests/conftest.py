@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import tempfile
 import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,6 +22,7 @@ from tests.kit.story import Story
 POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432").rstrip("/")
 NO_POSTGRES = f"NO POSTGRESQL SERVER answers at {POSTGRES}: nothing was tested on PostgreSQL"
 PROBE_S = 3.0
+ROOM = 2 * 1024**3
 
 T = TypeVar("T")
 
@@ -90,7 +92,7 @@ class PostgresServer:
     @staticmethod
     async def say(database: str, *statements: str) -> None:
         """Run these, one by one."""
-        import asyncpg  # noqa: PLC0415 - only where there is a server
+        import asyncpg
 
         connection = await asyncpg.connect(f"{POSTGRES}/{database}", timeout=PROBE_S)
         try:
@@ -108,7 +110,7 @@ def _url(name: str) -> str:
 def postgres_server() -> Iterator[PostgresServer | None]:
     """The server, or None where nobody answers."""
     try:
-        import asyncpg  # noqa: PLC0415 - an optional dependency
+        import asyncpg
     except ImportError:
         yield None
         return
@@ -133,15 +135,26 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return data / "hub.db"
 
 
+@pytest.fixture
+def quick_path(tmp_path: Path) -> Iterator[Path]:
+    """A directory in memory where there is room: nodes write through to the disk at every step."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK) or shutil.disk_usage(memory).free < ROOM:
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory, prefix="hub-test-") as path:
+        yield Path(path)
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def network(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Story]:
+async def network(request: pytest.FixtureRequest, quick_path: Path) -> AsyncIterator[Story]:
     """An empty network; at the end of the story its books are checked."""
     server: PostgresServer | None = None
     if request.param == "postgres":
         server = request.getfixturevalue("postgres_server")
         if server is None:
             pytest.skip(NO_POSTGRES)
-        story = Story(tmp_path, server.new_database)
+        story = Story(quick_path, server.new_database)
     else:
         template: Path = request.getfixturevalue("sqlite_template")
 
@@ -149,7 +162,7 @@ async def network(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             shutil.copy(template, data / "hub.db")
             return ""
 
-        story = Story(tmp_path, copied)
+        story = Story(quick_path, copied)
     try:
         yield story
         await story.check_books()
@@ -159,7 +172,7 @@ async def network(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
             await server.take_back()
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401 - pytest's own
+def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Say on which databases the networks of this run lived, and loudly where on one less."""
     ran = {"sqlite": 0, "postgres": 0}
     skipped = {"sqlite": 0, "postgres": 0}

@@ -98,10 +98,18 @@ async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = ""
     def transaction(tx: Tx) -> None:
         now = hub.now()
         comment = _own(tx, comment_id)
-        comments.change(tx, comment.id, body="", redacted_at=now)
+        _withdraw(tx, comment, now, now)
         _spread_redaction(tx, hub, comment_id, reason, now)
 
     await hub.db.write(transaction)
+
+
+def _withdraw(tx: Tx, comment: Comment, at: datetime, now: datetime) -> None:
+    """Take the words and the files of a comment away, whoever wrote it."""
+    comments.change(tx, comment.id, body="", redacted_at=at)
+    for row in attachments.of_ticket(tx.connection, comment.ticket_id):
+        if row.comment_id == comment.id:
+            attachments.change(tx, row.id, redacted_at=now)
 
 
 def _own(tx: Tx, comment_id: CommentId) -> Comment:
@@ -258,10 +266,7 @@ def receive_redaction(
     comment = _theirs(tx, handoff, said["comment_id"])
     if comment.redacted_at is not None:
         return
-    comments.change(tx, comment.id, body="", redacted_at=parse_instant(said["at"]))
-    for row in attachments.of_ticket(tx.connection, comment.ticket_id):
-        if row.comment_id == comment.id:
-            attachments.change(tx, row.id, redacted_at=now)
+    _withdraw(tx, comment, parse_instant(said["at"]), now)
     _spread_redaction(tx, hub, comment.id, said.get("reason", ""), now)
 
 

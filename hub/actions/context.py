@@ -89,6 +89,7 @@ class Hub:
     try_out: bool = False
     leases: dict[str, datetime] = field(default_factory=dict)
     wakes: Wakes = field(default_factory=Wakes)
+    order: ids.Order = field(default_factory=ids.Order)
 
     def now(self) -> datetime:
         """The wall clock in whole milliseconds, as instants are written on the wire.
@@ -114,8 +115,8 @@ class Hub:
             ) from error
 
     def new_id(self, prefix: str, now: datetime) -> str:
-        """A fresh id of this kind."""
-        return ids.new(prefix, now, self.entropy)
+        """A fresh id of this kind, behind every one made before."""
+        return self.order.new(prefix, now, self.entropy)
 
 
 def _box(keys: NodeKeys) -> Fernet:

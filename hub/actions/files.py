@@ -48,7 +48,8 @@ def clean_name(name: str) -> str:
     """
     last = PurePath(name.replace("\\", "/")).name
     shown = "".join(ch for ch in last if ch.isprintable() and ch not in _DIRECTION_MARKS)
-    return shown.strip()[:255] or "file"
+    shown = shown.strip()[:255]
+    return shown if shown.strip(".") else "file"
 
 
 _DIRECTION_MARKS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -227,7 +228,12 @@ def receive_in(
     *,
     comment_id: CommentId | None,
 ) -> list[Attachment]:
-    """Announced files become attachments that are waiting for their bytes."""
+    """Announced files become attachments that are waiting for their bytes.
+
+    Those that were not refused: what we do not take, we cannot pass on.
+    """
+    if not described:
+        return []
     link = links.get(tx.connection, handoff.link_id)
     direction = terms.direction(link, handoff.party)
     taken = attachments.link_bytes(tx.connection, link.id)
@@ -281,7 +287,8 @@ def receive_in(
             tx.wake(FETCH_TOPIC)
         else:
             _report(tx, hub, row, now)
-        made.append(sharing.described(row))
+        if refusal is None:
+            made.append(sharing.described(row))
     return made
 
 

@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.actions import chains, outgoing, sharing, steps, terms
-from hub.actions.context import Actor, Hub
+from hub.actions.context import SYSTEM, Actor, Hub
 from hub.domain import chain, disclosure
 from hub.domain.agreement import Direction, DisclosureClass, check_may_hand_off
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, may_travel
-from hub.domain.handoff import FINAL, OVER, Act, Party, Request, State, check_request
+from hub.domain.handoff import FINAL, OVER, PEN, Act, Party, Request, State, check_request
 from hub.domain.rating import check_rating, check_reply
 from hub.domain.ticket import Ticket, TicketStatus
 from hub.errors import Conflict, Refused
@@ -145,6 +145,10 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
         handoffs.remember_token(tx, token, handoff_id)
         message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff_id)
         sharing.share_files(tx, link, handoff_id, view)
+        _send_other_files(
+            tx, hub, link, handoff_id, own_files(tx, ticket), direction, Party.PRINCIPAL,
+            wish.withhold, author_of(hub, actor), now,
+        )
         handoffs.record(
             tx,
             handoff_id,
@@ -170,6 +174,28 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
         return handoff_id
 
     return await hub.db.write(transaction)
+
+
+def _send_other_files(  # noqa: PLR0913, PLR0917 - everything that decides what may leave
+    tx: Tx,
+    hub: Hub,
+    link: Link,
+    handoff_id: HandoffId,
+    files: Sequence[Attachment],
+    direction: Direction,
+    by: Party,
+    withhold: disclosure.Withheld,
+    author: Author,
+    now: datetime,
+) -> None:
+    """Announce the files that found no room in the message that should have named them."""
+    for batch in disclosure.file_batches(files, direction, by=by, withhold=withhold)[1:]:
+        view = disclosure.file_view(
+            batch, author, now, direction,
+            by=by, withhold=withhold, company=hub.account.name, relayed=False,
+        )
+        outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff_id)
+        sharing.share_files(tx, link, handoff_id, view)
 
 
 def _check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
@@ -277,7 +303,12 @@ def act_in(
         tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause
     )
     sharing.share_files(tx, link, handoff.id, view)
-    return steps.take(
+    if what is Act.RESOLVE:
+        _send_other_files(
+            tx, hub, link, handoff.id, members["files"], direction, handoff.party,
+            terms.withheld(handoff), author_of(hub, actor), now,
+        )
+    target = steps.take(
         tx,
         hub,
         handoff,
@@ -289,6 +320,25 @@ def act_in(
         actor=actor.display,
         message_id=message_id,
     )
+    if what is Act.CANCELLED:
+        _cancel_below(tx, hub, handoff, now)
+    return target
+
+
+def _cancel_below(tx: Tx, hub: Hub, handoff: Handoff, now: datetime) -> None:
+    """What was called off above us is called off below us too, whoever granted it."""
+    reason = handoff.request_reason or ""
+    for below in handoffs.of_ticket(tx.connection, handoff.ticket_id):
+        if below.party is not Party.PRINCIPAL or below.state in OVER or below.request is not None:
+            continue
+        if below.state is State.RESOLVED:
+            act_in(
+                tx, hub, below, Act.CANCEL, Particulars(reason=reason), actor=SYSTEM, now=now
+            )
+        elif PEN[below.state] is Party.CONTRACTOR:
+            ask_in(
+                tx, hub, below, Request.CANCEL, reason, code="cancel", actor=SYSTEM, now=now
+            )
 
 
 def _members(
@@ -521,7 +571,8 @@ def refuse_in(
     message_id = outgoing.send(
         tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause
     )
-    handoffs.change(tx, handoff.id, **steps.request_closed())
+    if handoff.request_id == members["request_id"]:  # a request of our own stays open
+        steps.close_request(tx, handoff, now)
     handoffs.record(
         tx,
         handoff.id,

@@ -14,7 +14,7 @@ from datetime import datetime
 
 from hub.actions import incoming, outgoing
 from hub.actions.context import Hub
-from hub.errors import HubError, Refused, Unavailable, Untrusted
+from hub.errors import Conflict, HubError, Refused, Unavailable, Untrusted
 from hub.ids import HandoffId, LinkId
 from hub.protocol import payloads, receipts
 from hub.protocol.receipts import Receipt
@@ -233,7 +233,7 @@ def _store(
 
 async def links_with_work(hub: Hub) -> list[LinkId]:
     """Links whose messages wait to be applied."""
-    return await hub.db.write(lambda tx: inbox.links_with_waiting(tx.connection))
+    return await hub.db.glance(inbox.links_with_waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,19 +291,14 @@ def _advance(
 
 def _apply_one(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime) -> bool:
     """Whether the row is settled; False where it must be tried again or was parked."""
-    connection = tx.connection
-    connection.exec_driver_sql("SAVEPOINT message")
     try:
-        incoming.apply(tx, hub, link, row, now)
+        with tx.part():
+            incoming.apply(tx, hub, link, row, now)
     except incoming.Rejected as rejected:
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT message")
         incoming.reject(tx, hub, link, row, rejected.refusal, now)
     except Exception as error:  # noqa: BLE001 - the worker's catch: one bad message stops no other
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT message")
-        connection.exec_driver_sql("RELEASE SAVEPOINT message")
         _failed(tx, hub, link, row, error, now)
         return False
-    connection.exec_driver_sql("RELEASE SAVEPOINT message")
     return True
 
 
@@ -369,7 +364,7 @@ async def skip(hub: Hub, row: InboxRow, actor: str, reason: str) -> None:
 
 
 def _check_parked(tx: Tx, row: InboxRow) -> None:
-    now_there = inbox.find(tx.connection, row.id, row.link_id)
+    now_there = inbox.at(tx.connection, row.link_id, row.seq)
     # Another person may have been faster; a message that was applied must never be again.
     if now_there is None or now_there.state is not InboxState.PARKED:
         raise Conflict("not_parked", "This message is not put aside (any more).")

@@ -7,6 +7,7 @@ authentic and is stored, so its stream goes on.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -19,7 +20,7 @@ from hub.domain.disclosure import link_view
 from hub.errors import Refused, Untrusted
 from hub.ids import HandoffId
 from hub.protocol import payloads, signing
-from hub.protocol.message import Envelope, parse_envelope
+from hub.protocol.encoding import parse_instant
 from hub.protocol.problems import REJECTS
 from hub.storage import inbox, outbox
 from hub.storage.database import Tx
@@ -134,10 +135,11 @@ ON_LINK: Final[Mapping[str, Callable[[Tx, Hub, Link, Mapping[str, Any], datetime
 """Messages about the link itself."""
 
 
-def envelope_of(row: InboxRow) -> Envelope:
-    """The envelope of a stored message. It was verified before it was stored."""
+def _said_at(row: InboxRow) -> datetime:
+    """When the sender says it wrote a stored message. It was verified before it was stored."""
     payload = row.env.split(".")[1]
-    return parse_envelope(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    envelope = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return parse_instant(envelope["ts"])
 
 
 def apply(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime) -> None:
@@ -191,7 +193,7 @@ def _dispatch(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime) -> Non
         message_id=row.id,
         type=row.type,
         said=said,
-        at=envelope_of(row).at,
+        at=_said_at(row),
         now=now,
     )
     ON_HANDOFF[row.type](tx, hub, message)

@@ -137,7 +137,7 @@ def _read_offer(text: str) -> _Offered:
             limits={key: int(value) for key, value in data["limits"].items()},
             scopes=Offer.from_data(data["scopes"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, Refused) as error:
         raise Refused(
             "malformed", "The partner's offer cannot be read.", because=str(error)
         ) from error
@@ -208,6 +208,10 @@ def _receive_request(tx: Tx, hub: Hub, request: LinkRequest) -> Answered | HubEr
         return _agree(tx, hub, kept, request, now)
     except Refused as error:
         return error
+    except ValueError as error:  # from composing: before anything was written
+        return Refused(
+            "malformed", "The partner's offer cannot be part of an agreement.", because=str(error)
+        )
 
 
 def _agree(
@@ -432,6 +436,8 @@ def check_agreement(
         or theirs.base_url != acceptance.base_url
         or inviter_offer.base_url != acceptance.base_url
         or agreement.terms != expected
+        or ours.key_set_version != hub.key_set.version
+        or theirs.key_set_version != acceptance.inviter.key_set.version
         or agreement.legal != LEGAL_HASH
         or agreement.revision != 1
     ):

@@ -20,7 +20,7 @@ from hub.protocol import jws, payloads, receipts
 from hub.protocol.keys import PublicKey
 from hub.protocol.message import WireMessage, fit_batch
 from hub.storage import audit, deliveries, links, outbox, streams
-from hub.storage.database import Tx
+from hub.storage.database import Connection, Tx
 from hub.storage.links import Link, LinkState
 from hub.storage.outbox import OutboxRow
 
@@ -39,20 +39,20 @@ class Batch:
 
 async def links_with_work(hub: Hub) -> list[tuple[LinkId, datetime | None]]:
     """Links that have something to send, and the instant before which they must not be tried."""
-    return await hub.db.write(lambda tx: deliveries.pending(tx.connection))
+    return await hub.db.glance(deliveries.pending)
 
 
 async def next_batch(hub: Hub, link_id: LinkId) -> Batch | None:
     """What to send to this peer now; None while there is nothing, or nothing may be sent."""
-    return await hub.db.write(lambda tx: _next(tx, hub, link_id))
+    return await hub.db.glance(lambda connection: _next(connection, hub, link_id))
 
 
-def _next(tx: Tx, hub: Hub, link_id: LinkId) -> Batch | None:
-    link = links.get(tx.connection, link_id)
-    stream = streams.get(tx.connection, link_id)
+def _next(connection: Connection, hub: Hub, link_id: LinkId) -> Batch | None:
+    link = links.get(connection, link_id)
+    stream = streams.get(connection, link_id)
     if stream is None or stream.out_seq == stream.receipted_seq:
         return None
-    rows = outbox.after(tx.connection, link_id, stream.receipted_seq, hub.limits.message_batch)
+    rows = outbox.after(connection, link_id, stream.receipted_seq, hub.limits.message_batch)
     if link.state is LinkState.SUSPENDED:
         # Only control messages leave now, and none may overtake another.
         rows = list(takewhile(lambda row: row.control, rows))
@@ -93,8 +93,12 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
                 tx, link_id, "received", epoch=receipt.epoch, upto=receipt.upto, jws=text, at=now
             )
             _count_sent(hub, receipt.upto - stream.receipted_seq)
+        if deliveries.get(tx.connection, link_id).failing_since is not None:
+            # Settled, so that the next silence is told anew.
+            for how in (Health.OVERDUE, Health.UNREACHABLE):
+                audit.resolve_alerts(tx, kind=f"delivery_{how}", subject=link_id, at=now)
         deliveries.succeeded(tx, link_id, now)
-        return _next(tx, hub, link_id)
+        return _next(tx.connection, hub, link_id)
 
     return await hub.db.write(transaction)
 

@@ -11,7 +11,7 @@ from hub.actions.context import Hub
 from hub.errors import NotFound, Refused, Unavailable, Untrusted
 from hub.ids import LinkId
 from hub.protocol.keys import PublicKey
-from hub.protocol.message import WireMessage
+from hub.protocol.message import WireMessage, fit_batch
 from hub.storage import attachments, deliveries, inbox, links, outbox, streams
 from hub.storage.links import Link, LinkState
 
@@ -63,7 +63,7 @@ async def keys(hub: Hub, link_id: LinkId) -> PeerKeys | None:
             failing=deliveries.get(connection, link_id).failures > 0,
         )
 
-    return await hub.db.read(body)
+    return await hub.db.glance(body)
 
 
 async def link(hub: Hub, link_id: LinkId) -> Link:
@@ -81,7 +81,10 @@ async def issued_receipts(hub: Hub, link_id: LinkId, upto: int) -> list[str]:
 async def log(
     hub: Hub, link_id: LinkId, *, ours: bool, start: int, limit: int
 ) -> list[WireMessage]:
-    """Messages of one direction of the link from this position on (`ours`: those we sent)."""
+    """Messages of one direction of the link from this position on (`ours`: those we sent).
+
+    At most as many as one batch carries; the caller asks again from where they end.
+    """
 
     def body(connection: Connection) -> list[WireMessage]:
         found = links.get(connection, link_id)
@@ -90,9 +93,11 @@ async def log(
             if found.suspended_by_us:
                 raise Refused("link_suspended", "This link is suspended.")
             rows = outbox.after(connection, link_id, start - 1, limit)
-            return [WireMessage(row.env, row.data) for row in rows]
-        received = inbox.log_from(connection, link_id, start, limit)
-        return [WireMessage(row.env, row.data) for row in received]
+            found_messages = [WireMessage(row.env, row.data) for row in rows]
+        else:
+            received = inbox.log_from(connection, link_id, start, limit)
+            found_messages = [WireMessage(row.env, row.data) for row in received]
+        return found_messages[: fit_batch(found_messages)]
 
     return await hub.db.read(body)
 
@@ -109,20 +114,23 @@ def _readable(hub: Hub, link: Link) -> None:
 async def readable_file(hub: Hub, link_id: LinkId, sha256: str) -> int:
     """The size of a file a message on this link named to the peer.
 
-    Raises NotFound for any other digest, whether we have it or not; Unavailable where the file
-    is on its way to us.
+    Raises NotFound for any other digest, whether we have it or not, and for a file that we
+    announced and could not get ourselves; Unavailable where it is on its way to us.
     """
+    here = hub.blobs.has(sha256)
 
     def body(connection: Connection) -> Link | None:
         found = links.get(connection, link_id)
-        return found if attachments.may_read(connection, link_id, sha256) else None
+        if not attachments.may_read(connection, link_id, sha256):
+            return None
+        return found if here or attachments.is_expected(connection, sha256) else None
 
     found = await hub.db.read(body)
     if found is None or found.closed_at is not None:
         raise NotFound("not_found", "There is no such file.")
     if found.suspended_by_us:
         raise Refused("link_suspended", "This link is suspended.")
-    if not hub.blobs.has(sha256):
+    if not here:
         raise Unavailable(
             "overloaded", "The file is not here yet.", after=timedelta(seconds=5)
         )

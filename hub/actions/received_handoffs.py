@@ -12,9 +12,9 @@ from hub.actions.context import SYSTEM, Hub
 from hub.actions.handoffs import Particulars
 from hub.domain import chain
 from hub.domain.agreement import CancelPolicy, Direction, check_may_hand_off
-from hub.domain.handoff import OVER, PEN, Act, Party, Request, State, check_request
+from hub.domain.handoff import PEN, Act, Party, Request, State, check_request
 from hub.domain.rating import check_rating, check_reply
-from hub.errors import Refused
+from hub.errors import NotFound, Refused
 from hub.ids import HandoffId
 from hub.protocol.encoding import parse_instant
 from hub.storage import audit, handoffs
@@ -240,7 +240,6 @@ def cancel_request(tx: Tx, hub: Hub, message: Received) -> None:
             now=message.now,
             cause=message.message_id,
         )
-        _cancel_below(tx, hub, handoff, message)
     elif detached and handoff.work_started:
         _refuse_cancel(tx, hub, handoff, message, "work_started")
     else:
@@ -255,24 +254,6 @@ def cancel_request(tx: Tx, hub: Hub, message: Received) -> None:
             message.now,
             peer=message.link.peer_name,
         )
-
-
-def _cancel_below(tx: Tx, hub: Hub, handoff: Handoff, message: Received) -> None:
-    """What was called off above us is called off below us too."""
-    for below in handoffs.of_ticket(tx.connection, handoff.ticket_id):
-        if below.party is not Party.PRINCIPAL or below.state in OVER or below.request is not None:
-            continue
-        reason = message.said["reason"]
-        if below.state is State.RESOLVED:
-            own.act_in(
-                tx, hub, below, Act.CANCEL, Particulars(reason=reason), actor=SYSTEM,
-                now=message.now,
-            )
-        elif PEN[below.state] is Party.CONTRACTOR:
-            own.ask_in(
-                tx, hub, below, Request.CANCEL, reason, code="cancel", actor=SYSTEM,
-                now=message.now,
-            )
 
 
 def _refuse_cancel(tx: Tx, hub: Hub, handoff: Handoff, message: Received, code: str) -> None:
@@ -346,7 +327,7 @@ def retract_refused(tx: Tx, hub: Hub, message: Received) -> None:
 
 def _answered(tx: Tx, handoff: Handoff, message: Received) -> None:
     if handoff.request_id == message.said["request_id"]:
-        handoffs.change(tx, handoff.id, **steps.request_closed())
+        steps.close_request(tx, handoff, message.now)
     _record_request(tx, handoff, message)
 
 
@@ -425,10 +406,13 @@ def notice(tx: Tx, hub: Hub, message: Received) -> None:
 
 def _known(tx: Tx, message: Received) -> Handoff:
     """The hand-off, if it is one of this very link: another's looks like none at all."""
-    handoff = handoffs.find(tx.connection, message.handoff_id)
+    try:
+        handoff = handoffs.lock(tx, message.handoff_id)
+    except NotFound:
+        handoff = None
     if handoff is None or handoff.link_id != message.link.id:
         raise Refused("unknown_handoff", "There is no such hand-off on this link.")
-    return handoffs.lock(tx, handoff.id)
+    return handoff
 
 
 def _instant(text: str | None) -> datetime | None:

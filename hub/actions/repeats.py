@@ -135,6 +135,9 @@ class _Keeping:
     async def read(self, body: Callable[[Connection], T]) -> T:
         return await self._db.read(body)
 
+    async def glance(self, body: Callable[[Connection], T]) -> T:
+        return await self._db.glance(body)
+
     async def write(self, body: Callable[[Tx], T]) -> T:
         assert not self._written, "an action that may be repeated is one transaction"
         self._written = True

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from hub.actions import chains, outgoing
 from hub.actions.context import Hub
-from hub.domain.handoff import OVER, Act, Party, State, after
+from hub.domain.handoff import OVER, PEN, Act, Party, Request, State, after
 from hub.domain.ticket import TicketStatus, status_for
 from hub.protocol.encoding import parse_instant
 from hub.storage import audit, handoffs, tickets
@@ -101,8 +101,9 @@ def take(
     """
     target = after(act, by, handoff.state)
     changes = columns(act, said, at)
-    if handoff.request is not None and (target is State.REWORK or target is State.CANCELLED):
+    if handoff.request is not None and not _still_asked(handoff.request, target):
         changes |= request_closed()
+        _request_settled(tx, handoff, now)
     handoffs.change(tx, handoff.id, state=target, since=at, **changes)
     handoffs.record(
         tx,
@@ -118,6 +119,26 @@ def take(
     )
     _follow(tx, hub, handoff, target, now)
     return target
+
+
+def _still_asked(request: str, target: State) -> bool:
+    """Whether an open request makes sense in the new state; else the step itself answers it.
+
+    An answer that is on its way all the same finds no open request and is only recorded.
+    """
+    if request == Request.CANCEL:
+        return PEN[target] is Party.CONTRACTOR
+    return target is State.RESOLVED
+
+
+def _request_settled(tx: Tx, handoff: Handoff, now: datetime) -> None:
+    audit.resolve_alerts(tx, kind="cancel_requested", subject=handoff.id, at=now)
+
+
+def close_request(tx: Tx, handoff: Handoff, now: datetime) -> None:
+    """The open request of a hand-off was answered by words, not by a step."""
+    handoffs.change(tx, handoff.id, **request_closed())
+    _request_settled(tx, handoff, now)
 
 
 def request_closed() -> dict[str, Any]:

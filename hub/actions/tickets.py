@@ -169,7 +169,7 @@ def tell_contractors(tx: Tx, hub: Hub, before: Ticket, after: Ticket, now: datet
         if view is None:
             continue
         outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
-        if due != due_before:
+        if due != due_before and "due_requested" in view.to_data():
             handoffs.change(tx, handoff.id, due_requested=due)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -16,9 +17,8 @@ from typing import Any, TypeVar
 
 import click
 
-from hub.i18n import LANGUAGES
+from hub.i18n import LANGUAGES, ngettext
 from hub.i18n import gettext as _
-from hub.i18n import ngettext
 
 T = TypeVar("T")
 
@@ -26,6 +26,11 @@ T = TypeVar("T")
 def N_(message: str) -> str:  # noqa: N802 - gettext's own name for this mark
     """Mark a message id that is translated later, where it is shown."""
     return message
+
+
+def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - as above
+    """Mark a message id with its plural."""
+    return one, many
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ class Manner:
 
 def _note(ctx: click.Context, param: click.Parameter, value: Any) -> None:
     """Keep what was said; what was not said here may have been said before the verb."""
-    if value not in {None, False, 0}:
+    if value:
         setattr(ctx.find_root().obj, str(param.name), value)
 
 
@@ -59,6 +64,11 @@ class Opt(click.Option):
             return super().get_help_record(ctx)
         finally:
             self.help = kept
+
+
+def one_of(kind: type[StrEnum]) -> click.Choice[str]:
+    """One value of a closed list, as it is spelled everywhere else."""
+    return click.Choice([one.value for one in kind])
 
 
 option = partial(click.option, cls=Opt)
@@ -167,6 +177,17 @@ class Noun(click.Group):
         if cmd_name not in self._loaded.commands:
             self._loaded.commands[cmd_name] = _load(cmd_name, entry)
         return self._loaded.commands[cmd_name]
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest right names also of what is not imported yet."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            raise click.exceptions.NoSuchCommand(
+                error.command_name, possibilities=self._entries, ctx=ctx
+            ) from None
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What the noun is, in the reader's language."""

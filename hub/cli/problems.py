@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from hub.cli.grammar import Manner, N_
+from hub.cli.grammar import N_, Manner
 from hub.errors import (
     Conflict,
     HubError,

@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from hub.cli import problems
-from hub.cli.grammar import Branch, Entry, Leaf, Manner, N_, Noun, speak_click
+from hub.cli.grammar import N_, Branch, Entry, Leaf, Manner, Noun, speak_click
 from hub.errors import HubError
 from hub.i18n import gettext as _
 from hub.i18n import set_language
@@ -151,28 +151,33 @@ def run(argv: Sequence[str]) -> int:
     manner = Manner(json="--json" in argv, debug="--debug" in argv)
     try:
         code = root().main(args=list(argv), prog_name="hub", standalone_mode=False, obj=manner)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
-        return problems.USAGE
-    except click.UsageError as error:
-        return _wrong_usage(error, manner)
-    except click.ClickException as error:
-        return _failed(problems.BadWords("usage", "{what}", what=error.format_message()), manner)
     except (click.Abort, KeyboardInterrupt):
         print(_("Interrupted."), file=sys.stderr)
         return problems.INTERRUPTED
-    except HubError as error:
-        if manner.debug:
-            import traceback
-
-            traceback.print_exc()
-        return _failed(error, manner)
     except BrokenPipeError:
         _forget_stdout()
         return problems.FAILED
     except Exception as error:  # noqa: BLE001 - the frame: a bug becomes an incident
-        return _broke(error, manner)
+        return _explained(error, manner)
     return code if isinstance(code, int) else problems.OK
+
+
+def _explained(error: Exception, manner: Manner) -> int:
+    """Say what went wrong; the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        print(error.format_message(), file=sys.stderr)
+        return problems.USAGE
+    if isinstance(error, click.UsageError):
+        return _wrong_usage(error, manner)
+    if manner.debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, click.ClickException):
+        error = problems.BadWords("usage", "{what}", what=error.format_message())
+    if isinstance(error, HubError):
+        return _failed(error, manner)
+    return _broke(error, manner)
 
 
 def _guess_language(argv: Sequence[str], env: Mapping[str, str]) -> str:
@@ -224,13 +229,6 @@ def _failed(error: HubError, manner: Manner) -> int:
 
 
 def _broke(error: Exception, manner: Manner) -> int:
-    from hub.cli import output
-
-    if manner.debug:
-        import traceback
-
-        traceback.print_exc()
-        return problems.FAILED
     incident, path = problems.keep_incident(manner, error)
     where = str(path) if path is not None else "--debug"
     told = HubError(

@@ -94,7 +94,8 @@ async def _actor(hub: Hub, manner: Manner) -> Actor:
     if manner.acting_as is None:
         return await nodes.first_admin(hub.db)
     name = manner.acting_as
-    return await hub.db.read(lambda connection: agents.acting(connection, name))
+    agent = await hub.db.read(lambda connection: agents.acting(connection, name))
+    return Actor(agent.id, agent.name, agent.role)
 
 
 def instant(name: str, text: str | None) -> datetime | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.cli.grammar import N_
+from hub.cli.grammar import N_, NN_
 from hub.i18n import gettext as _
 
 _WORDS: Final = {
@@ -115,6 +115,14 @@ CLICK: Final = (
     N_("env var: {var}"),
 )
 """What click itself says and our people may see."""
+
+CLICK_COUNTED: Final = (
+    NN_("Got unexpected extra argument ({args})", "Got unexpected extra arguments ({args})"),
+    NN_("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
+    NN_("Option {name!r} requires an argument.", "Option {name!r} requires {nargs} arguments."),
+    NN_("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
+)
+"""The same, with a plural."""
 
 
 def say(word: str) -> str:

@@ -8,7 +8,6 @@ comments, the requester, assignees and e-mail addresses of our people have no wa
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,7 +44,7 @@ class PublicView:
         if maker is not _MAKER:
             raise TypeError("only the functions of hub.domain.disclosure make a PublicView")
         object.__setattr__(self, "_kind", kind)
-        object.__setattr__(self, "_data", copy.deepcopy(data))
+        object.__setattr__(self, "_data", _copied(data))
 
     def __init_subclass__(cls) -> NoReturn:
         raise TypeError("a PublicView has no variants")
@@ -70,7 +69,20 @@ class PublicView:
 
     def to_data(self) -> dict[str, Json]:
         """The payload as strict JSON; a copy."""
-        return copy.deepcopy(self._data)
+        return _copied(self._data)
+
+
+def _copied(data: dict[str, Json]) -> dict[str, Json]:
+    """A deep copy. Made for every message, and copy.deepcopy takes ten times as long."""
+    return {name: _copy(value) for name, value in data.items()}
+
+
+def _copy(value: Json) -> Json:
+    if isinstance(value, dict):
+        return _copied(value)
+    if isinstance(value, list):
+        return [_copy(one) for one in value]
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -655,4 +667,4 @@ def _instant(at: datetime) -> str:
     # The wire's spelling. Written here too because domain and protocol do not know each other.
     if at.tzinfo is None:
         raise ValueError("an instant without a time zone")
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"

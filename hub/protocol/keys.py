@@ -8,7 +8,7 @@ check of the point when a key is made, every conforming node gives the same verd
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final, Protocol
@@ -38,6 +38,7 @@ from hub.protocol.members import MAX_SHORT, Members
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
 MAX_KEYS: Final = 32
+CLOCK_SKEW: Final = timedelta(seconds=300)  # how far two nodes' clocks may differ
 MAX_REVOKED: Final = 256
 MAX_KEY_SET: Final = 64 * 1024
 
@@ -175,8 +176,11 @@ class KeyEntry:
     not_after: datetime
 
     def in_force(self, now: datetime) -> bool:
-        """Whether the dates allow it now; asked of `http` keys only."""
-        return self.not_before <= now < self.not_after
+        """Whether the dates allow it now, give or take what two clocks may differ.
+
+        Asked of `http` keys only.
+        """
+        return self.not_before - CLOCK_SKEW <= now < self.not_after + CLOCK_SKEW
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from hub.protocol.invitation import NONCE_BYTES
 from hub.protocol.keys import MAX_KEY_SET, KeySet, PublicKey, Signer, open_key_set
 from hub.protocol.members import Members
 
-MAX_OFFER: Final = 16 * 1024
+MAX_OFFER: Final = 8 * 1024  # two of them, escaped, must fit into one agreement
 MAX_LINK_REQUEST: Final = 2 * MAX_KEY_SET
 MAC_BYTES: Final = 32
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.actions.context import Actor
 from hub.errors import NotFound, Refused
 from hub.ids import AgentId
 from hub.storage import agents
@@ -26,26 +25,27 @@ class AgentLine:
 
 def everyone(connection: Connection) -> list[AgentLine]:
     """All agents, oldest first."""
-    return [
-        AgentLine(
-            one.id,
-            one.email,
-            one.display,
-            one.role,
-            "enabled" if one.disabled_at is None else "disabled",
-            one.created_at,
-        )
-        for one in agents.everyone(connection)
-    ]
+    return [_line(one) for one in agents.everyone(connection)]
 
 
-def acting(connection: Connection, name: str) -> Actor:
-    """The agent with this id or e-mail as who acts. Raises NotFound; Refused when disabled."""
+def named(connection: Connection, name: str) -> AgentLine:
+    """The agent with this id or e-mail. Raises NotFound."""
     found = agents.find(connection, name.strip())
     if found is None:
         raise NotFound(
             "agent_unknown", "There is no agent '{name}'.", hint="hub user list", name=name
         )
-    if found.disabled_at is not None:
+    return _line(found)
+
+
+def acting(connection: Connection, name: str) -> AgentLine:
+    """The agent with this id or e-mail, who may act. Raises NotFound; Refused when disabled."""
+    found = named(connection, name)
+    if found.state == "disabled":
         raise Refused("agent_disabled", "The agent '{name}' is disabled.", name=name)
-    return Actor(found.id, found.display, found.role)
+    return found
+
+
+def _line(one: agents.Agent) -> AgentLine:
+    state = "enabled" if one.disabled_at is None else "disabled"
+    return AgentLine(one.id, one.email, one.display, one.role, state, one.created_at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from hub.storage.database import Connection
 
@@ -57,21 +57,23 @@ def page(
     limit: int = 50,
     link_id: str | None = None,
 ) -> list[DeliveryLine]:
-    """Messages to peers, newest first; parked ones of peers stand among them."""
-    lines = []
-    if state in {None, DeliveryState.PARKED} and before is None:
-        lines += [
-            _in_line(connection, row)
-            for row in inbox.in_state(connection, InboxState.PARKED, limit)
-            if link_id in {None, row.link_id}
-        ]
-    lines += [
+    """Messages to peers, newest first, from before this id; parked ones of peers among them."""
+    lines = [
         _out_line(connection, row)
         for row in outbox.page(
             connection, state=state, before=before, limit=limit, link_id=link_id
         )
     ]
-    return lines[:limit]
+    if state in {None, DeliveryState.PARKED}:
+        lines += [
+            _in_line(connection, row)
+            for row in inbox.in_state(connection, InboxState.PARKED, _PARKED_MOST)
+            if link_id in {None, row.link_id} and (before is None or row.id < before)
+        ]
+    return sorted(lines, key=lambda line: line.id, reverse=True)[:limit]
+
+
+_PARKED_MOST: Final = 1000  # each waits for a person: nobody lets there be more
 
 
 def show(connection: Connection, message_id: str) -> DeliveryView:

@@ -292,7 +292,11 @@ def _comments(
             delivery=marks.get(one.id),
             attachments=[file for file in files if file.comment == one.id],
         )
-        for one in comments.of_ticket(connection, ticket.id)
+        # By when they were said, so that both companies read the same conversation; the order in
+        # which they came here is another on each side.
+        for one in sorted(
+            comments.of_ticket(connection, ticket.id), key=lambda one: (one.at, one.id)
+        )
     ]
 
 
@@ -357,3 +361,33 @@ def file_named(connection: Connection, ticket_name: str, name: str) -> Attachmen
             ids=", ".join(one.id for one in here),
         )
     return here[0]
+
+
+def handoff(connection: Connection, handoff_id: str) -> HandoffView:
+    """The hand-off with this id. Raises NotFound."""
+    found = handoffs.find(connection, handoff_id)
+    if found is None:
+        raise NotFound("not_found", "There is no such hand-off.")
+    return _handoff(found, links.get(connection, found.link_id).peer_name)
+
+
+def comment(connection: Connection, comment_id: str) -> CommentView:
+    """The comment with this id. Raises NotFound."""
+    found = comments.find(connection, comment_id)
+    if found is None:
+        raise NotFound("not_found", "There is no such comment.")
+    files = [
+        file_view(one)
+        for one in attachments.of_ticket(connection, found.ticket_id)
+        if one.redacted_at is None
+    ]
+    on_ticket = _comments(connection, tickets.get(connection, found.ticket_id), files)
+    return next(one for one in on_ticket if one.id == comment_id)
+
+
+def file(connection: Connection, attachment_id: str) -> FileView:
+    """The attachment with this id. Raises NotFound."""
+    found = attachments.find(connection, attachment_id)
+    if found is None:
+        raise NotFound("not_found", "There is no such file.")
+    return file_view(found)

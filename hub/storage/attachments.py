@@ -108,6 +108,15 @@ def with_digest(connection: Connection, sha256: str) -> list[Attachment]:
     return [_attachment(row) for row in connection.execute(query)]
 
 
+def is_expected(connection: Connection, sha256: str) -> bool:
+    """Whether some attachment's bytes of this digest are here, or may still come."""
+    query = select(attachments.c.id).where(
+        attachments.c.sha256 == sha256,
+        attachments.c.state.not_in([FileState.REFUSED, FileState.GONE]),
+    )
+    return connection.execute(query.limit(1)).one_or_none() is not None
+
+
 def grant(tx: Tx, link_id: str, sha256: str) -> None:
     """The peer of this link may read the file: a message to it names the digest."""
     if not may_read(tx.connection, link_id, sha256):

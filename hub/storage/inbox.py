@@ -84,11 +84,10 @@ _WAITING_COUNT: Final[Query[int]] = Query(
     select(func.count()).select_from(inbox).where(_OF_LINK, inbox.c.state == InboxState.NEW),
     itself,
 )
-_EARLIER: Final[Query[int]] = Query(
-    select(inbox.c.seq)
-    .where(_OF_LINK, inbox.c.id == bindparam("id"), inbox.c.seq < bindparam("seq"))
-    .limit(1),
-    itself,
+# Nothing but the id is asked for: with `seq < …` beside it SQLite would walk the whole stream by
+# its primary key instead of using the index on ids.
+_SEQS: Final[Query[int]] = Query(
+    select(inbox.c.seq).where(_OF_LINK, inbox.c.id == bindparam("id")), itself
 )
 
 
@@ -201,4 +200,4 @@ def log_from(connection: Connection, link_id: str, seq: int, limit: int) -> list
 
 def is_repeated_id(connection: Connection, link_id: str, message_id: str, seq: int) -> bool:
     """Whether an earlier message of this link carries the same id."""
-    return _EARLIER.one(connection, link_id=link_id, id=message_id, seq=seq) is not None
+    return any(one < seq for one in _SEQS.all(connection, link_id=link_id, id=message_id))

@@ -110,10 +110,18 @@ def settle_upto(tx: Tx, link_id: str, after_seq: int, upto: int, at: datetime) -
 
 
 def mark_tried(tx: Tx, link_id: str, seqs: list[int], error: str) -> None:
-    """An attempt at these was made and brought no receipt."""
+    """An attempt at these was made and brought no receipt.
+
+    Those a receipt covers all the same (it came beside a refusal of what stood behind them, or
+    its answer was lost to a crash of ours) stay received.
+    """
     tx.connection.execute(
         update(outbox)
-        .where(outbox.c.link_id == link_id, outbox.c.seq.in_(seqs))
+        .where(
+            outbox.c.link_id == link_id,
+            outbox.c.seq.in_(seqs),
+            outbox.c.state.in_([DeliveryState.QUEUED, DeliveryState.SENT]),
+        )
         .values(state=DeliveryState.SENT, attempts=outbox.c.attempts + 1, last_error=error)
     )
 

@@ -21,6 +21,7 @@ from sqlalchemy import Column, Connection, Dialect, Select, Table, bindparam, in
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BindParameter
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from hub.storage.database import Tx
 
@@ -214,6 +215,7 @@ class Command:
 
 def add(tx: Tx, table: Table, values: Mapping[str, object]) -> None:
     """Insert one row."""
+    values = {**_defaults(table), **values}
     _insert(table, tuple(values)).run(tx, values)
 
 
@@ -223,7 +225,7 @@ def add_record(tx: Tx, table: Table, record: Any) -> None:  # noqa: ANN401 - any
 
 
 def add_all(tx: Tx, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
-    """Insert rows that name the same columns."""
+    """Insert rows that name the same columns, every one that has no null."""
     _insert(table, tuple(rows[0])).run_all(tx, rows)
 
 
@@ -236,15 +238,17 @@ def change(
 
 
 @lru_cache(maxsize=_SHAPES)
-def _insert(table: Table, names: tuple[str, ...]) -> Command:
-    left_out = [
-        column.key
+def _defaults(table: Table) -> Mapping[str, object]:
+    """What SQLAlchemy would fill in while it executes."""
+    return {
+        column.key: column.default.arg
         for column in table.columns
-        if column.default is not None and column.key not in names
-    ]
-    if left_out:
-        # Defaults of columns are SQLAlchemy's to fill in; here every value is given.
-        raise ValueError(f"no value for {', '.join(left_out)} of {table.name}")
+        if isinstance(column.default, ScalarElementColumnDefault)
+    }
+
+
+@lru_cache(maxsize=_SHAPES)
+def _insert(table: Table, names: tuple[str, ...]) -> Command:
     return Command(insert(table), names)
 
 

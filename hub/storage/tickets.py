@@ -57,6 +57,26 @@ def _ticket(row: Any) -> Ticket:
     )
 
 
+_FIELDS: Final = tuple(
+    "assignee_id" if name == "assignee" else name for name in Ticket.__dataclass_fields__
+)
+_PARTS: Final[dict[str, Any]] = {
+    "status": TicketStatus,
+    "priority": Priority,
+    "requester": lambda part: Requester(**part),
+    "contact": lambda part: Contact(**part),
+    "site": lambda part: Site(**part),
+    "asset": lambda part: Asset(**part),
+    "fields": lambda fields: tuple(Field(**field) for field in fields),
+    "checklist": lambda items: tuple(ChecklistItem(**item) for item in items),
+}
+_BY_ID: Final = Query(
+    select(*(tickets.c[name] for name in _FIELDS)).where(tickets.c.id == bindparam("id")),
+    Ticket,
+    **_PARTS,
+)
+
+
 def _columns(changes: dict[str, Any]) -> dict[str, Any]:
     """Domain values as columns."""
     columns: dict[str, Any] = {}
@@ -92,29 +112,24 @@ def add(tx: Tx, ticket: Ticket) -> None:
 
 def change(tx: Tx, ticket_id: TicketId, *, updated_at: datetime, **changes: Any) -> None:
     """Set these members of the ticket."""
-    tx.connection.execute(
-        update(tickets)
-        .where(tickets.c.id == ticket_id)
-        .values(updated_at=updated_at, **_columns(changes))
-    )
+    values = {"updated_at": updated_at, **_columns(changes)}
+    statements.change(tx, tickets, {"id": ticket_id}, values)
 
 
 def get(connection: Connection, ticket_id: str) -> Ticket:
     """The ticket. Raises NotFound."""
-    row = connection.execute(select(tickets).where(tickets.c.id == ticket_id)).one_or_none()
-    if row is None:
+    ticket = _BY_ID.one(connection, id=ticket_id)
+    if ticket is None:
         raise NotFound("not_found", "There is no such ticket.")
-    return _ticket(row)
+    return ticket
 
 
 def lock(tx: Tx, ticket_id: str) -> Ticket:
     """The ticket, locked until the commit. Raises NotFound."""
-    row = tx.connection.execute(
-        for_update(tx, select(tickets).where(tickets.c.id == ticket_id))
-    ).one_or_none()
-    if row is None:
+    ticket = _BY_ID.lock(tx, id=ticket_id)
+    if ticket is None:
         raise NotFound("not_found", "There is no such ticket.")
-    return _ticket(row)
+    return ticket
 
 
 def named(connection: Connection, name: str) -> Ticket:

@@ -9,6 +9,7 @@ looks by itself.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,8 +45,11 @@ class Mill:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Turn every crank when it is woken or due. Returns when `stop` is set and turns ended."""
-        tasks = [asyncio.create_task(self._keep_turning(crank, stop)) for crank in self.cranks]
-        await asyncio.gather(*tasks)
+        turning = [asyncio.create_task(self._keep_turning(crank, stop)) for crank in self.cranks]
+        await stop.wait()
+        for crank in self.cranks:
+            self.hub.wakes.event(crank.topic).set()  # so each has one thing to wait for
+        await asyncio.gather(*turning)
 
     async def _keep_turning(self, crank: Crank, stop: asyncio.Event) -> None:
         woken = self.hub.wakes.event(crank.topic)
@@ -61,17 +65,10 @@ class Mill:
             wait = LOOK_EVERY_S
             if due is not None:
                 wait = min(wait, max(0.0, (due - self.hub.clock.now()).total_seconds()))
-            await _first(woken, stop, wait)
-
-
-async def _first(woken: asyncio.Event, stop: asyncio.Event, seconds: float) -> None:
-    """Return when woken, told to stop, or after these seconds."""
-    if woken.is_set() or stop.is_set():
-        return
-    waiters = [asyncio.create_task(woken.wait()), asyncio.create_task(stop.wait())]
-    await asyncio.wait(waiters, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for waiter in waiters:
-        waiter.cancel()
+            if not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await woken.wait()
 
 
 class Lanes:

@@ -554,7 +554,7 @@ async def test_naming_a_digest_in_a_message_gives_nobody_the_right_to_read_it(
 @asynccontextmanager
 async def served(scene: Scene) -> AsyncIterator[TestServer]:
     """A's doors behind the real server."""
-    server = TestServer(app.web_app(scene.a.hub, scene.a.settings))
+    server = TestServer(app.web_app(scene.a.hub, scene.a.settings, scene.a.transport))
     await server.start_server()
     try:
         yield server
@@ -639,7 +639,7 @@ async def test_a_key_of_another_link_gets_its_401_before_a_byte_of_its_body_is_r
     async with nothing_remains(scene), served(scene) as server:
         status, answer = await _raw(server, _head(call, content_length="900000"))
         assert status == 401
-        assert '"key_unknown"' in answer
+        assert route.method == "HEAD" or '"key_unknown"' in answer
 
 
 @pytest.mark.parametrize("route", SIGNED)
@@ -652,7 +652,7 @@ async def test_a_body_announced_too_large_is_413_before_it_is_read(
             server, _head(call, content_length=str(route.max_body + 1))
         )
         assert status == 413
-        assert '"too_large"' in answer
+        assert route.method == "HEAD" or '"too_large"' in answer
 
 
 async def test_a_body_that_grows_too_large_while_it_comes_is_413(scene: Scene) -> None:

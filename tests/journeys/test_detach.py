@@ -5,7 +5,9 @@ from __future__ import annotations
 from tests.kit.story import Firm, Story, Work, terms
 
 
-async def _silent_contractor(network: Story, **agreed: object) -> tuple[Firm, Firm, Firm, Work, Work]:
+async def _silent_contractor(
+    network: Story, **agreed: object
+) -> tuple[Firm, Firm, Firm, Work, Work]:
     vendor = await network.company("Касса-Сервис", retry_cap_s=3600)
     silent = await network.company("Мастер-Юг", retry_cap_s=3600)
     other = await network.company("Дон-Техника")

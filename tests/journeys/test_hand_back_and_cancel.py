@@ -11,9 +11,7 @@ async def test_the_contractor_hands_the_work_back(network: Story) -> None:
     work = await vendor.hand_off(ticket, to=partner)
     await partner.accept(work)
     await partner.start(work)
-    await partner.hand_back(
-        work, "Нет допуска к банкоматам", work_done="Осмотр", effort_minutes=40
-    )
+    await partner.hand_back(work, "Нет допуска к банкоматам", work_done="Осмотр", effort_minutes=40)
     await work.stands("handed_back")
     assert await work.both("reason") == "Нет допуска к банкоматам"
     assert await work.both("effort_minutes") == 40

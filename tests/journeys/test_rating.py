@@ -7,7 +7,9 @@ from tests.kit.story import Story, refused
 
 async def test_a_rating_its_revision_and_the_replies(network: Story) -> None:
     vendor, partner = await network.linked("Касса-Сервис", "Мастер-Юг")
-    work = await vendor.hand_off(await vendor.new_ticket("Заменить фискальный накопитель"), to=partner)
+    work = await vendor.hand_off(
+        await vendor.new_ticket("Заменить фискальный накопитель"), to=partner
+    )
     await partner.accept(work)
     with refused("wrong_pen"):
         await vendor.rate(work, 5)  # оценивать ещё нечего

@@ -32,8 +32,7 @@ async def test_the_third_line_answers_and_the_partner_finishes(network: Story) -
     await partner.confirm(question, 5, "Помогло с первого раза")
     await partner.close(question)
     await question.stands("closed")
-    # Вопрос закрыт, а заявка партнёра остаётся его собственной работой.
-    assert await ticket.status() == "in_progress"
+    assert await ticket.status() == "closed"
     assert await theirs.status() == "closed"
 
 

@@ -18,6 +18,7 @@ from hub.federation import linking
 from hub.federation.client import Answer, StreamedAnswer
 from hub.federation.door import Call, Door
 from hub.settings import Settings
+from hub.storage import migrate
 from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
 from tests.kit.clock import SeededEntropy, VirtualClock
 
@@ -33,12 +34,12 @@ class Wire:
     down: set[str] = field(default_factory=set)
     fault: Fault = lambda _caller, _method, _url: None
     sent: list[bytes] = field(default_factory=list)
+    calls: list[tuple[str, Call]] = field(default_factory=list)
     chunk_limit: int | None = None  # break every file stream after so many bytes
 
     def reach(self, caller: str, method: str, url: str) -> Door:
         """The door at this address. Raises Unavailable like a dead line."""
-        parts = urlsplit(url)
-        base = f"{parts.scheme}://{parts.netloc}"
+        base = base_of(url)
         if base in self.down or caller in self.down or base not in self.doors:
             raise Unavailable("peer_unreachable", "Nobody answers.")
         return self.doors[base]
@@ -66,7 +67,9 @@ class MemoryTransport:
         what = self._wire.fault(self._caller, method, url)
         if what == "drop_request":
             raise Unavailable("peer_unreachable", "The request was lost.")
-        reply = await door.answer(_call(method, url, headers, body))
+        call = _call(method, url, headers, body)
+        self._wire.calls.append((base_of(url), call))
+        reply = await door.answer(call)
         if what == "duplicate":  # the first copy's answer got lost on the way
             reply = await door.answer(_call(method, url, headers, body))
         if what == "drop_reply":
@@ -113,10 +116,31 @@ class MemoryTransport:
         self._wire.sent.append(f"{method} {url} {dict(headers)!r}".encode() + (body or b""))
 
 
+def base_of(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _call(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Call:
     parts = urlsplit(url)
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     return Call(method, target, {k.lower(): v for k, v in headers.items()}, body or b"")
+
+
+_migrated: list[bytes] = []
+"""The database of a node before it is founded: migrating it anew for each takes most of a test."""
+
+
+async def _lay_tables(data: Path) -> None:
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = data / "hub.db"
+    if path.exists():
+        return  # of a node that was founded before
+    if not _migrated:
+        await migrate.upgrade("", data)
+        _migrated.append(path.read_bytes())
+    path.write_bytes(_migrated[0])
 
 
 @dataclass
@@ -167,6 +191,8 @@ class Network:
             limits=limits,
         )
         entropy = SeededEntropy(f"{self.seed}/{name}")
+        if not database:
+            await _lay_tables(data)
         await app.found_node(
             settings,
             {},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -41,8 +42,9 @@ from hub.workers.cranks import Timers
 from tests.kit.network import Company, Network
 
 T = TypeVar("T")
-TIMERS_LOOK_EVERY = timedelta(hours=6)  # while time passes; and always at the end of it
-LOWEST_BALANCE = 200  # rounds of delivery before we say that it never ends
+LOOKS = 8  # how often timers look while time passes, besides at its end,
+LOOK_AT_MOST_EVERY = timedelta(hours=6)
+MOST_ROUNDS = 200  # of delivery before we say that it never ends
 
 
 def terms(
@@ -166,7 +168,7 @@ class Work:
             there = await firm.handoff(self)
             assert there.state == state, f"at {firm.name} it is {there.state}, expected {state}"
 
-    async def both(self, name: str) -> Any:  # noqa: ANN401 - any column
+    async def both(self, name: str) -> Any:
         """What both companies have written down under this name: it must be the same."""
         ours = getattr(await self.principal.handoff(self), name)
         theirs = getattr(await self.contractor.handoff(self), name)
@@ -210,7 +212,9 @@ class Firm(Company):
 
     async def change(self, ticket: Ticket, **changes: Any) -> None:
         """Correct a ticket of ours."""
-        await self._do(tickets.change(self.hub, self.dispatcher, ticket.id, TicketChanges(**changes)))
+        await self._do(
+            tickets.change(self.hub, self.dispatcher, ticket.id, TicketChanges(**changes))
+        )
 
     # --- hand-offs, as principal
 
@@ -358,9 +362,7 @@ class Firm(Company):
     async def take_file_back(self, where: Ticket | Work, name: str, reason: str = "") -> None:
         """Take our own file back."""
         found = await (await self._ours(where)).paper(name)
-        await self._do(
-            files.redact(self.hub, self.dispatcher, AttachmentId(found.id), reason)
-        )
+        await self._do(files.redact(self.hub, self.dispatcher, AttachmentId(found.id), reason))
 
     # --- what we know
 
@@ -401,9 +403,7 @@ class Firm(Company):
         return what if isinstance(what, Ticket) else await self.ticket_of(what)
 
     async def _act(self, work: Work, act: Act, **said: Any) -> None:
-        await self._do(
-            handoffs.act(self.hub, self.dispatcher, work.id, act, Particulars(**said))
-        )
+        await self._do(handoffs.act(self.hub, self.dispatcher, work.id, act, Particulars(**said)))
 
     async def _do(self, deed: Awaitable[T]) -> T:
         done = await deed
@@ -440,7 +440,7 @@ class Story(Network):
     async def linked(self, *names: str) -> list[Firm]:
         """Companies of which each is linked with the next, on the usual terms."""
         firms = [await self.company(name) for name in names]
-        for above, below in zip(firms, firms[1:], strict=False):
+        for above, below in itertools.pairwise(firms):
             await self.link(above, below)
         return firms
 
@@ -470,7 +470,7 @@ class Story(Network):
         """Let everything that waits move, until nothing moves; the clock stands still."""
         if self._holding:
             return
-        for _ in range(LOWEST_BALANCE):
+        for _ in range(MOST_ROUNDS):
             busy = [firm for firm in self.firms if firm.woken and not self._is_cut_off(firm)]
             if not busy:
                 return
@@ -483,13 +483,14 @@ class Story(Network):
 
     async def pass_time(self, **how_far: float) -> None:
         """Let time pass, and let everything that becomes due happen when it is due."""
-        end = self.clock.now() + timedelta(**how_far)
+        whole = timedelta(**how_far)
+        end = self.clock.now() + whole
         look = self.clock.now()
         while True:
             await self.deliver()
             now = self.clock.now()
             if now >= look or now >= end:
-                look = now + TIMERS_LOOK_EVERY
+                look = now + max(whole / LOOKS, LOOK_AT_MOST_EVERY)
                 await self._turn_all()
                 await self.deliver()
             if now >= end:
@@ -517,11 +518,13 @@ class Story(Network):
                 for crank in firm.cranks:
                     await self._turn(firm, crank)
 
-    async def _turn(self, firm: Firm, crank: Any) -> None:  # noqa: ANN401 - any crank
+    async def _turn(self, firm: Firm, crank: Any) -> None:
         firm.due.pop(crank.topic, None)
         due = await crank.turn()
         if due is not None and not isinstance(crank, Timers):  # timers look, they do not know
-            firm.due[crank.topic] = due
+            # Nodes count in whole milliseconds: nothing is due in the middle of one.
+            late = timedelta(microseconds=-due.microsecond % 1000)
+            firm.due[crank.topic] = due + late
 
     def _is_cut_off(self, firm: Firm) -> bool:
         return firm.settings.url in self.wire.down
@@ -534,7 +537,9 @@ class Story(Network):
         sent = len(self.wire.sent)
         await self._turn_all()
         everybody = not self.wire.down
-        assert len(self.wire.sent) == sent or not everybody, "work lay about that nobody was told of"
+        assert len(self.wire.sent) == sent or not everybody, (
+            "work lay about that nobody was told of"
+        )
         states: dict[str, dict[str, Handoff]] = {}
         for firm in self.firms:
             assert await firm.look(audit.first_break) is None, f"audit of {firm} is broken"
@@ -551,7 +556,7 @@ class Story(Network):
                 ):
                     states.setdefault(one.id, {})[one.party] = one
         for sides in states.values():
-            if len(sides) == 2 and everybody:  # noqa: PLR2004 - both parties
+            if len(sides) == 2 and everybody:
                 ours, theirs = sides.values()
                 for name in ("state", "round", "since", "score", "rating_text", "rating_reply"):
                     assert getattr(ours, name) == getattr(theirs, name), f"{name} differs: {ours}"

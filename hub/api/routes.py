@@ -1,0 +1,34 @@
+"""Every route of this door, in one table. What is not here does not exist."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from hub.api import comments, deliveries, files, handoffs, links, tickets
+from hub.api.door import Open, Route, Sends, Visit
+from hub.api.forms import Nothing
+from hub.api.openapi import document
+
+
+async def _openapi(visit: Visit, form: Nothing) -> dict[str, Any]:
+    return document(ROUTES, visit.hub.account.base_url)
+
+
+ROUTES: Final[tuple[Route[Any], ...]] = (
+    *tickets.ROUTES,
+    *comments.ROUTES,
+    *files.ROUTES,
+    *handoffs.ROUTES,
+    *links.ROUTES,
+    *deliveries.ROUTES,
+    Route(
+        name="openapi",
+        method="GET",
+        path="/openapi.json",
+        scope=Open.TO_ALL,
+        summary="This description",
+        form=Nothing,
+        handler=_openapi,
+        answer=Sends.DOCUMENT,
+    ),
+)

@@ -1,0 +1,98 @@
+"""Babel extractor for this program's ways of writing message ids.
+
+Besides `_()`, `N_()` and `ngettext()`: what an error tells (`Refused("code", "told", hint=…)`),
+what an alarm says, and a few tables of texts. See babel.cfg.
+
+    pybabel extract -F babel.cfg -o messages.pot .
+    pybabel update -i messages.pot -d hub/locale -D hub --no-wrap --ignore-obsolete
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+ERRORS = frozenset(
+    {
+        "HubError", "Refused", "NotFound", "Conflict", "Untrusted", "Unavailable",
+        "Misconfigured", "BadWords",
+    }
+)
+"""Constructors whose second argument, and `hint`, are message ids."""
+
+ALARMS = frozenset({"alarm"})
+"""Functions whose fifth argument is a message id."""
+
+TABLES = frozenset(
+    {
+        "_TOLD", "LABELS", "SHOWN_WITH_COMMENTS", "NOT_AGREED", "WITHHELD", "NEVER", "NOT_PUBLIC",
+        "TOO_BIG", "told",
+    }
+)
+"""Names whose assigned texts are message ids."""
+
+Found = tuple[int, str, "str | tuple[str, str]", list[str]]
+
+
+def extract(
+    fileobj: BinaryIO, keywords: Any, comment_tags: Any, options: Any
+) -> Iterator[Found]:
+    """Every message id of one file, with its line."""
+    tree = ast.parse(fileobj.read())
+    for node in ast.walk(tree):
+        yield from _of(node)
+
+
+def _of(node: ast.AST) -> Iterator[Found]:
+    if isinstance(node, ast.Call):
+        name = _name(node.func)
+        if name in {"_", "N_", "gettext"} and node.args:
+            yield from _texts(node.args[0])
+        elif name in {"ngettext", "NN_"} and len(node.args) > 1:
+            one, many = node.args[0], node.args[1]
+            if isinstance(one, ast.Constant) and isinstance(many, ast.Constant):
+                yield node.lineno, "ngettext", (str(one.value), str(many.value)), []
+        elif name in ERRORS:
+            for said in node.args[1:2]:
+                yield from _texts(said)
+            for keyword in node.keywords:
+                if keyword.arg == "hint":
+                    yield from _texts(keyword.value)
+        elif name in ALARMS:
+            for said in node.args[4:5]:
+                yield from _texts(said)
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if node.value is not None and any(_name(one) in TABLES for one in targets):
+            yield from _texts(node.value)
+
+
+def _name(node: ast.expr) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def _texts(node: ast.expr) -> Iterator[Found]:
+    """The constant texts this expression can be."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value:
+        yield node.lineno, "_", node.value, []
+    elif isinstance(node, ast.IfExp):
+        yield from _texts(node.body)
+        yield from _texts(node.orelse)
+    elif isinstance(node, ast.Dict):
+        for value in node.values:
+            yield from _texts(value)
+
+
+def unreadable(source: str) -> list[int]:
+    """Lines where an error is made of a text that is no constant: nobody could translate it."""
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call)
+        and _name(node.func) in ERRORS
+        and len(node.args) > 1
+        and not list(_texts(node.args[1]))
+    ]
