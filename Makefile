@@ -13,13 +13,14 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test check bench docs messages clean
+.PHONY: help demo test check bench docs simulate messages clean
 
 help:
 	@echo "make demo    three linked companies work tickets on this machine (ARGS='--once --json')"
 	@echo "make test    the tests, on SQLite and on PostgreSQL where one answers"
 	@echo "make check   format, lint, types, imports"
 	@echo "make bench   speed against the limits of this machine (ARGS='--short --json')"
+	@echo "make simulate SEEDS=500   networks of nodes under faults, one seed a run"
 	@echo "make docs    generate the reference pages"
 
 $(BIN)/python:
@@ -54,6 +55,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tools.bench $(ARGS)
+
+simulate: $(VENV)/.dev
+	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),100) $(ARGS)
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tools.payload_docs

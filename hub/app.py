@@ -20,6 +20,7 @@ from aiohttp import web
 
 from hub.actions import invitations, leases, nodes
 from hub.actions.context import Actor, Hub, Wakes
+from hub.console import health, invitation
 from hub.clock import Clock, Entropy, SystemClock, SystemEntropy
 from hub.domain.agreement import Offer
 from hub.errors import Misconfigured, Unavailable
@@ -29,7 +30,7 @@ from hub.federation.door import Door
 from hub.federation.server import add_routes
 from hub.ids import LinkId
 from hub.logs import get_logger
-from hub.metrics import CONTENT_TYPE, Metrics
+from hub.metrics import Metrics
 from hub.settings import Settings
 from hub.storage import migrate
 from hub.storage.blobs import BlobStore
@@ -101,9 +102,8 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     app = web.Application(client_max_size=settings.limits.request_body_bytes)
     add_routes(app, Door(hub))
     api.add_routes(app, _api_context(hub, transport))
-    app.router.add_get("/healthz", _healthz)
-    app.router.add_get("/readyz", _readyz(hub))
-    app.router.add_get("/metrics", _metrics(hub, settings))
+    invitation.add_routes(app, hub.account.name)
+    health.add_routes(app, hub, settings.metrics.token_file)
     return app
 
 
@@ -124,27 +124,6 @@ def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
         return prepared.link.id
 
     return ApiContext(hub, accept_invitation=accept, confirm_link=confirm)
-
-
-async def _healthz(_request: web.Request) -> web.Response:
-    return web.json_response({"ok": True})
-
-
-def _readyz(hub: Hub):  # type: ignore[no-untyped-def]
-    async def ready(_request: web.Request) -> web.Response:
-        await hub.db.read(lambda connection: connection.exec_driver_sql("SELECT 1").scalar_one())
-        return web.json_response({"ok": True})
-
-    return ready
-
-
-def _metrics(hub: Hub, settings: Settings):  # type: ignore[no-untyped-def]
-    async def metrics(request: web.Request) -> web.Response:
-        if request.remote not in {"127.0.0.1", "::1"}:
-            raise web.HTTPNotFound
-        return web.Response(body=hub.metrics.render(), headers={"content-type": CONTENT_TYPE})
-
-    return metrics
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any, Self
 
 from hub.i18n import gettext
 
@@ -26,7 +27,7 @@ class HubError(Exception):
         *,
         hint: str = "",
         because: str = "",
-        **facts: object,
+        **facts: Any,
     ) -> None:
         """`told` and `hint` are message ids with `{name}` places filled from `facts`."""
         super().__init__(code, told)
@@ -34,7 +35,7 @@ class HubError(Exception):
         self._told = told
         self._hint = hint
         self.because = because
-        self.facts: Mapping[str, object] = facts
+        self.facts: Mapping[str, Any] = facts
 
     @property
     def told(self) -> str:
@@ -45,6 +46,12 @@ class HubError(Exception):
     def hint(self) -> str:
         """What the reader can do next, in the reader's language; may be empty."""
         return gettext(self._hint).format(**self.facts) if self._hint else ""
+
+    def under(self, code: str) -> Self:
+        """The same words under another code: another party has its own list of codes."""
+        return type(self)(
+            code, self._told, hint=self._hint, because=self.because, **dict(self.facts)
+        )
 
     def __str__(self) -> str:
         text = f"{self.code}: {self._told.format(**self.facts)}"
@@ -72,7 +79,7 @@ class Unavailable(HubError):  # noqa: N818
 
     def __init__(
         self, code: str, told: str, *, after: timedelta | None = None, hint: str = "",
-        because: str = "", **facts: object,
+        because: str = "", **facts: Any,
     ) -> None:
         super().__init__(code, told, hint=hint, because=because, **facts)
         self.after = after

@@ -86,10 +86,14 @@ def _texts(node: ast.expr) -> Iterator[Found]:
             yield from _texts(value)
 
 
-def unreadable(source: str) -> list[int]:
-    """Lines where an error is made of a text that is no constant: nobody could translate it."""
+def unreadable(source: str) -> list[tuple[int, str]]:
+    """Where an error is made of a text that is no constant: the line, and the expression.
+
+    Nobody could translate such a text unless the expression is one whose texts are found
+    elsewhere: a name in TABLES, or a parameter.
+    """
     return [
-        node.lineno
+        (node.lineno, ast.unparse(node.args[1]))
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
         and _name(node.func) in ERRORS

@@ -176,7 +176,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
     return await hub.db.write(transaction)
 
 
-def _send_other_files(  # noqa: PLR0913, PLR0917 - everything that decides what may leave
+def _send_other_files(
     tx: Tx,
     hub: Hub,
     link: Link,
@@ -331,6 +331,8 @@ def _cancel_below(tx: Tx, hub: Hub, handoff: Handoff, now: datetime) -> None:
     for below in handoffs.of_ticket(tx.connection, handoff.ticket_id):
         if below.party is not Party.PRINCIPAL or below.state in OVER or below.request is not None:
             continue
+        if sharing.listener(tx, below) is None:
+            continue  # its link was closed: there is nobody to ask
         if below.state is State.RESOLVED:
             act_in(
                 tx, hub, below, Act.CANCEL, Particulars(reason=reason), actor=SYSTEM, now=now

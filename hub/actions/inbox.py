@@ -115,12 +115,12 @@ def _continue(
         if envelope.seq <= seq:
             stored = known.get(envelope.seq) or _among(fresh, envelope.seq)
             if stored is None or stored[1] != one.hash:
-                return [], _fork(tx, hub, link, one, now)
+                return fresh, _fork(tx, hub, link, one, now)
             continue  # a second copy
         if envelope.seq > seq + 1:
             return fresh, None  # a gap: the receipt tells where it begins
         if envelope.prev != head:
-            return [], _fork(tx, hub, link, one, now)
+            return fresh, _fork(tx, hub, link, one, now)
         if envelope.epoch != stream.in_epoch:
             return fresh, Untrusted("env_invalid", "The message is of an unknown epoch.")
         if not _continues_handoff(tx, link, one, chains):
@@ -172,8 +172,11 @@ def _continues_handoff(
 
 def _fork(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: datetime) -> HubError:
     """Two signed messages for one position: freeze the link, keep both as proof, tell people."""
-    streams.keep_fork(tx, link.id, one.envelope.seq, one.env, one.data_text, now)
-    links.change(tx, link.id, state=LinkState.SUSPENDED, suspended_by_us=True)
+    forked = Refused("fork_detected", "Another message already has this position.")
+    if not streams.keep_fork(tx, link.id, one.envelope.seq, one.env, one.data_text, now):
+        return forked  # it was sent before: people know
+    if link.state is not LinkState.CLOSED:
+        links.change(tx, link.id, state=LinkState.SUSPENDED, suspended_by_us=True)
     outgoing.alarm(
         tx,
         hub,
@@ -187,7 +190,7 @@ def _fork(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: datetime) -> 
     audit.append(
         tx, at=now, actor=link.peer_node_id, event="link.fork", link=link.id, seq=one.envelope.seq
     )
-    return Refused("fork_detected", "Another message already has this position.")
+    return forked
 
 
 def _store(

@@ -218,8 +218,8 @@ def reject(
     code = refusal.code if refusal.code in REJECTS else "scope_denied"
     inbox.settle(tx, link.id, row.seq, InboxState.REFUSED, now, f"{refusal.code}: {refusal}")
     hub.metrics.rejected.labels(code).inc()
-    if row.type == "message.rejected":
-        return
+    if row.type == "message.rejected" or link.closed_at is not None:
+        return  # a link we closed has heard our last word
     outgoing.send(
         tx,
         hub,

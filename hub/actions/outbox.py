@@ -30,6 +30,7 @@ class Batch:
 
     link: Link
     rows: Sequence[OutboxRow]
+    heard: int  # how many messages of the peer were here when this was put together
 
     @property
     def messages(self) -> list[WireMessage]:
@@ -57,7 +58,7 @@ def _next(connection: Connection, hub: Hub, link_id: LinkId) -> Batch | None:
         # Only control messages leave now, and none may overtake another.
         rows = list(takewhile(lambda row: row.control, rows))
     fitting = fit_batch([WireMessage(row.env, row.data) for row in rows])
-    return Batch(link, rows[:fitting]) if fitting else None
+    return Batch(link, rows[:fitting], stream.in_seq) if fitting else None
 
 
 def msg_key(tx: Tx, link_id: str, kid: str) -> PublicKey:
@@ -80,7 +81,8 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
         key = msg_key(tx, link_id, jws.peek(text).kid)
         receipt = receipts.open_receipt(text, key, link=link_id, of=hub.account.node_id)
         stream = streams.lock(tx, link_id)
-        if receipt.epoch == stream.out_epoch and receipt.upto > stream.receipted_seq:
+        news = receipt.epoch == stream.out_epoch and receipt.upto > stream.receipted_seq
+        if news:
             row = outbox.at(tx.connection, link_id, receipt.upto)
             if row is None or row.hash != receipt.head:
                 raise Untrusted(
@@ -93,12 +95,17 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
                 tx, link_id, "received", epoch=receipt.epoch, upto=receipt.upto, jws=text, at=now
             )
             _count_sent(hub, receipt.upto - stream.receipted_seq)
+        following = _next(tx.connection, hub, link_id)
+        if not news and following is not None:
+            # A receipt for what we knew already: a peer that stores nothing and says so must
+            # not look like one to which delivery goes well.
+            return following
         if deliveries.get(tx.connection, link_id).failing_since is not None:
             # Settled, so that the next silence is told anew.
             for how in (Health.OVERDUE, Health.UNREACHABLE):
                 audit.resolve_alerts(tx, kind=f"delivery_{how}", subject=link_id, at=now)
         deliveries.succeeded(tx, link_id, now)
-        return _next(tx.connection, hub, link_id)
+        return following
 
     return await hub.db.write(transaction)
 
@@ -132,10 +139,17 @@ async def record_failure(
         )
         _tell_people(tx, hub, link, now - since, now)
         if error.code == "link_suspended" and isinstance(error, Refused):
-            links.change(tx, link.id, suspended_by_peer=True, state=LinkState.SUSPENDED)
+            _suspended_by_peer(tx, batch)
         return now + wait
 
     return await hub.db.write(transaction)
+
+
+def _suspended_by_peer(tx: Tx, batch: Batch) -> None:
+    """Hold content back, unless something overtook the peer's answer: its resumption, perhaps."""
+    link = links.lock(tx, batch.link.id)
+    if link.state is LinkState.ACTIVE and streams.lock(tx, link.id).in_seq == batch.heard:
+        links.change(tx, link.id, suspended_by_peer=True, state=LinkState.SUSPENDED)
 
 
 def _tell_people(tx: Tx, hub: Hub, link: Link, failing_for: timedelta, now: datetime) -> None:

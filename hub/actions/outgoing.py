@@ -61,7 +61,8 @@ def _send(  # noqa: PLR0913, PLR0917 - the members of an envelope
     handoff_id: HandoffId | None,
     cause: str | None,
 ) -> MessageId:
-    if link.state not in AGREED:
+    if link.state not in AGREED or link.closed_at is not None:
+        # Behind our `link.close` nothing may stand: the peer takes no more from us.
         raise Refused(
             "link_not_active", "The link with {peer} is not active.", peer=link.peer_name
         )

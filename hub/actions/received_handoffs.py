@@ -41,6 +41,9 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
     if handoffs.find(tx.connection, message.handoff_id) is not None:
         raise Refused("duplicate_id", "There is a hand-off with this id already.")
     said, now, link = message.said, message.now, message.link
+    if link.closed_at is not None:
+        # It crossed our closing. A ticket here could be neither declined nor worked on.
+        raise Refused("scope_denied", "This link is closed.")
     direction = terms.direction(link, Party.CONTRACTOR)
     why_not = _why_not(tx, message, direction)
     ticket = tickets.receive(tx, hub, said, now)
@@ -121,8 +124,7 @@ def _why_not(tx: Tx, message: Received, direction: Direction) -> Refused | None:
         if handoffs.is_here(tx.connection, message.link.id, said["number"]):
             raise Refused("duplicate_offer", "The same ticket is already here.")
     except Refused as error:
-        code = _DECLINE_CODES.get(error.code, error.code)
-        return Refused(code, error._told, **error.facts)  # noqa: SLF001 - same words, other code
+        return error.under(_DECLINE_CODES.get(error.code, error.code))
     return None
 
 

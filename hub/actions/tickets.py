@@ -196,7 +196,7 @@ def _members(said: Mapping[str, Any]) -> dict[str, Any]:
         found["priority"] = Priority(said["priority"])
     for name, kind in (("contact", Contact), ("site", Site), ("asset", Asset)):
         if name in said:
-            found[name] = _part(kind, said[name])  # type: ignore[type-var]
+            found[name] = _part(kind, said[name])
     if "fields" in said:
         found["fields"] = tuple(Field(one["name"], one["value"]) for one in said["fields"])
     if "checklist" in said:

@@ -9,7 +9,7 @@ from hub.actions import handoffs as own
 from hub.actions import outgoing, terms
 from hub.actions.context import SYSTEM, Hub
 from hub.actions.handoffs import Particulars
-from hub.domain.handoff import Act, Party, State
+from hub.domain.handoff import PEN, Act, Party, State
 from hub.storage import agents, handoffs, links
 from hub.storage.database import Tx
 
@@ -40,6 +40,8 @@ def _confirm_by_silence(tx: Tx, hub: Hub) -> None:
     now = hub.now()
     for handoff in handoffs.in_state(tx.connection, Party.PRINCIPAL, State.RESOLVED):
         link = links.get(tx.connection, handoff.link_id)
+        if link.closed_at is not None:
+            continue  # resolved while our closing was on its way: nobody hears a judgement
         hours = terms.direction(link, Party.PRINCIPAL).auto_accept_after_hours
         if hours and handoff.since + timedelta(hours=hours) <= now:
             own.act_in(
@@ -56,6 +58,8 @@ def _grant_cancels(tx: Tx, hub: Hub) -> None:
     """A cancel request nobody answered by its deadline is granted."""
     now = hub.now()
     for handoff in handoffs.with_open_request(tx.connection, Party.CONTRACTOR):
+        if PEN[handoff.state] is not Party.CONTRACTOR:
+            continue  # we ended it otherwise meanwhile
         if handoff.request_deadline is not None and handoff.request_deadline <= now:
             own.act_in(
                 tx, hub, handoff, Act.CANCELLED, Particulars(), actor=SYSTEM, now=now

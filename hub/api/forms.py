@@ -32,6 +32,7 @@ from hub.i18n import gettext
 from hub.protocol import strict_json
 
 F = TypeVar("F", bound=BaseModel)
+T = TypeVar("T")
 
 
 class Form(BaseModel):
@@ -48,6 +49,18 @@ def _sendable(text: str) -> str:
     if strict_json.clean(text) != text:
         raise ValueError("has a character that cannot be sent")
     return text
+
+
+def all_sendable(value: T) -> T:
+    """The value, if every text in it can be sent. For members without a form of their own."""
+    if isinstance(value, str):
+        _sendable(value)
+    elif isinstance(value, Mapping):
+        all_sendable([*value.keys(), *value.values()])
+    elif isinstance(value, list):
+        for one in value:
+            all_sendable(one)
+    return value
 
 
 _INSTANT: Final = re.compile(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
+from pydantic import AfterValidator
 from pydantic import Field as Constraint
 
 from hub.actions import invitations, links
@@ -14,7 +15,7 @@ from hub.actions.context import Actor, Hub
 from hub.actions.invitations import Invited
 from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Takes, Visit
-from hub.api.forms import Form, Nothing, Short, Text
+from hub.api.forms import Form, Nothing, Said, Short, Text, all_sendable
 from hub.api.views import Page
 from hub.domain.agreement import Offer, offer_from_scopes
 from hub.ids import LinkId
@@ -24,6 +25,7 @@ from hub.queries.links import InvitationLine, LinkLine, LinkView
 
 Scopes = Annotated[
     dict[str, Any] | None,
+    AfterValidator(all_sendable),
     Constraint(description="as in a scopes file (docs/reference/scopes.md); else the default"),
 ]
 
@@ -39,7 +41,7 @@ class InviteForm(Form):
 class AcceptInvitationForm(Form):
     """The code, and whether we agree at once to what follows from the two offers."""
 
-    code: Annotated[str, Constraint(min_length=1, max_length=2000)]
+    code: Annotated[Said, Constraint(max_length=2000)]
     confirm: bool = False
     scopes: Scopes = None
 

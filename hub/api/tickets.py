@@ -79,7 +79,7 @@ class FieldForm(Form):
 class ItemForm(Form):
     """One thing to do."""
 
-    item_id: Annotated[str, Constraint(min_length=1, max_length=64)]
+    item_id: Annotated[Short, Constraint(min_length=1, max_length=64)]
     text: Text
     done: bool = False
 
@@ -114,7 +114,7 @@ class TicketChangesForm(Form):
     checklist: Annotated[tuple[ItemForm, ...], Constraint(max_length=CHECKLIST_MAX)] = unchanged()
     due_at: Instant = unchanged()
     status: TicketStatus = unchanged()
-    assignee: Annotated[str, Constraint(max_length=64)] = unchanged()
+    assignee: Short = unchanged()
 
 
 class TicketQuery(Form):

@@ -39,7 +39,7 @@ from hub.i18n import gettext as _
 from hub.ids import HandoffId, LinkId, TicketId
 from hub.queries import names, progress
 from hub.queries import tickets as views
-from hub.settings import Settings
+from hub.settings import Limits, Settings
 
 _PATIENCE_S = 60.0
 
@@ -112,7 +112,7 @@ async def _found(stack: contextlib.AsyncExitStack, data: Path, name: str) -> Com
         listen=listen,
         url=f"http://{listen}",
         lang="ru",
-        limits={"retry_base_s": 0.5, "retry_cap_s": 2.0},
+        limits=Limits(retry_base_s=0.5, retry_cap_s=2.0),
     )
     await app.found_node(
         settings, os.environ, admin_email="dispatcher@demo.invalid", admin_name=_("Dispatcher")

@@ -137,4 +137,5 @@ def _unsigned(answer: Answer, error: Untrusted) -> HubError:
 
 def _retry_after(answer: Answer) -> timedelta | None:
     text = answer.headers.get("retry-after", "")
-    return timedelta(seconds=int(text)) if text.isascii() and text.isdigit() else None
+    # Anybody on the way can write this header: a number no clock can hold must not break us.
+    return timedelta(seconds=int(text[:9])) if text.isascii() and text.isdigit() else None

@@ -156,6 +156,8 @@ class Door:
             if route.caller is Caller.PEER:
                 # Whoever cannot prove it gets the same bytes for a link of others as for none.
                 keys = self._checked(call, await self._keys(params["lid"]))
+                if keys.failing:
+                    await outbox.sign_of_life(self._hub, keys.link_id)
             reply = await route.handler(self, Visit(call, params, keys))
         except HubError as error:
             self._hub.metrics.refused.labels("federation", error.code).inc()
@@ -326,8 +328,6 @@ async def _messages(door: Door, visit: Visit) -> Reply:
             stopped = error
             break
     accepted = await inbox.accept(hub, link_id, verified, stopped)
-    if keys.failing:
-        await outbox.sign_of_life(hub, link_id)
     if accepted.stopped is None:
         return _json(200, {"receipt": accepted.receipt})
     told = problem_for(accepted.stopped, hub.now())

@@ -78,16 +78,8 @@ _PARKED_MOST: Final = 1000  # each waits for a person: nobody lets there be more
 
 def show(connection: Connection, message_id: str) -> DeliveryView:
     """One message, ours or a peer's. Raises NotFound."""
-    row: OutboxRow | InboxRow | None = outbox.find(connection, message_id)
-    if row is not None:
-        line = _out_line(connection, row)
-    else:
-        row = inbox.find(connection, message_id)
-        if row is None:
-            raise NotFound(
-                "not_found", "There is no message {id}.", hint="hub delivery list", id=message_id
-            )
-        line = _in_line(connection, row)
+    row = stored(connection, message_id)
+    line = _out_line(connection, row) if isinstance(row, OutboxRow) else _in_line(connection, row)
     return DeliveryView(
         line=line,
         link=row.link_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from hub.domain.delivery import DeliveryState
 from hub.errors import Untrusted
@@ -18,6 +19,7 @@ class Waiting:
     """What has not arrived yet."""
 
     unreceipted: int  # our messages without a receipt
+    oldest_at: datetime | None  # when the oldest of them was sealed
     not_applied: int  # messages of peers that are stored and not applied
     files: int  # announced files that are not here
 
@@ -41,6 +43,7 @@ def waiting(connection: Connection) -> Waiting:
     counted = outbox.counts(connection)
     return Waiting(
         unreceipted=counted.get(DeliveryState.QUEUED, 0) + counted.get(DeliveryState.SENT, 0),
+        oldest_at=outbox.oldest_pending(connection),
         not_applied=inbox.waiting_count(connection),
         files=len(attachments.open_fetches(connection)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +21,7 @@ from hub.domain.ticket import (
     TicketStatus,
 )
 from hub.errors import Conflict, NotFound
-from hub.ids import TicketId
+from hub.ids import HandoffId, TicketId
 from hub.storage import attachments, comments, handoffs, links, tickets
 from hub.storage.attachments import Attachment, FileState
 from hub.storage.handoffs import Handoff
@@ -301,7 +301,7 @@ def _comments(
 
 
 def _chain(
-    connection: Connection, found: Sequence[Handoff], peers: dict[str, str]
+    connection: Connection, found: Sequence[Handoff], peers: Mapping[HandoffId, str]
 ) -> list[HopView]:
     hops = []
     for one in found:
@@ -317,7 +317,7 @@ def _chain(
 
 
 def _history(
-    connection: Connection, found: Sequence[Handoff], peers: dict[str, str]
+    connection: Connection, found: Sequence[Handoff], peers: Mapping[HandoffId, str]
 ) -> list[EventView]:
     events = [
         EventView(

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 from hub.domain.comment import Visibility
 from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
 from hub.storage.database import Tx
-from hub.storage.tables import attachments, blob_grants, fetches, tickets
+from hub.storage.tables import attachments, blob_grants, fetches
 
 
 class FileState(StrEnum):
@@ -183,13 +183,3 @@ def link_bytes(connection: Connection, link_id: str) -> int:
         fetches.c.link_id == link_id, fetches.c.state != FileState.REFUSED
     )
     return sum(connection.execute(query).scalars())
-
-
-def ticket_number_of(connection: Connection, attachment_id: str) -> str:
-    """The number of the ticket the attachment is on."""
-    query = (
-        select(tickets.c.number)
-        .join(attachments, attachments.c.ticket_id == tickets.c.id)
-        .where(attachments.c.id == attachment_id)
-    )
-    return connection.execute(query).scalar_one()

@@ -14,7 +14,7 @@ import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, BinaryIO, Final
 
 from hub.errors import Refused, Unavailable, Untrusted
 
@@ -174,7 +174,7 @@ class PartialBlob:
 class PartialWriter:
     """Takes chunks up to the announced size and not one byte more."""
 
-    def __init__(self, out: BinaryIO, left: int) -> None:
+    def __init__(self, out: IO[bytes], left: int) -> None:
         self._out = out
         self._left = left
 

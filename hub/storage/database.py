@@ -25,7 +25,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, QueuePool, Select, create_engine, event, text
+from sqlalchemy import Connection as Connection  # noqa: PLC0414 - whoever queries says it
+from sqlalchemy import Engine, NullPool, QueuePool, Select, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 

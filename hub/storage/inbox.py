@@ -158,12 +158,13 @@ def change(tx: Tx, link_id: str, seq: int, **values: Any) -> None:
 
 def first_unsettled(connection: Connection, link_id: str) -> int | None:
     """The first position whose message is not applied, refused or skipped; None if all are."""
-    return connection.execute(
+    found: int | None = connection.execute(
         select(func.min(inbox.c.seq)).where(
             inbox.c.link_id == link_id,
             inbox.c.state.in_([InboxState.NEW, InboxState.PARKED]),
         )
     ).scalar_one()
+    return found
 
 
 def links_with_waiting(connection: Connection) -> list[LinkId]:

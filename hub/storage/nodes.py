@@ -57,9 +57,10 @@ def keep_key_set(tx: Tx, node_id: str, version: int, jws: str, at: datetime) -> 
 
 def newest_key_set(connection: Connection, node_id: str) -> str:
     """The newest signed key set of this node."""
-    return connection.execute(
+    found: str = connection.execute(
         select(key_sets.c.jws)
         .where(key_sets.c.node_id == node_id)
         .order_by(key_sets.c.version.desc())
         .limit(1)
     ).scalar_one()
+    return found

@@ -168,11 +168,12 @@ def links_with_pending(connection: Connection) -> list[LinkId]:
 
 def oldest_pending(connection: Connection) -> datetime | None:
     """When the oldest message without a receipt was sealed, or None."""
-    return connection.execute(
+    found: datetime | None = connection.execute(
         select(func.min(outbox.c.sealed_at)).where(
             outbox.c.state.in_([DeliveryState.QUEUED, DeliveryState.SENT])
         )
     ).scalar_one()
+    return found
 
 
 def of_handoff(connection: Connection, handoff_id: str, types: list[str]) -> list[OutboxRow]:

@@ -168,8 +168,19 @@ def receipts_from(
     return list(connection.execute(query).scalars())
 
 
-def keep_fork(tx: Tx, link_id: str, seq: int, env: str, data: str | None, at: datetime) -> None:
-    """Keep the second message that claims a position: proof against its signer."""
+def keep_fork(tx: Tx, link_id: str, seq: int, env: str, data: str | None, at: datetime) -> bool:
+    """Keep the second message that claims a position, once: proof against its signer.
+
+    False where this very message is kept already.
+    """
+    known = tx.connection.execute(
+        select(forks.c.id).where(
+            forks.c.link_id == link_id, forks.c.seq == seq, forks.c.env == env
+        )
+    ).first()
+    if known is not None:
+        return False
     tx.connection.execute(
         insert(forks).values(link_id=link_id, seq=seq, env=env, data=data, at=at)
     )
+    return True

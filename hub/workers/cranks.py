@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from hub.actions import files, inbox, invitations, leases, outbox, timers
@@ -14,6 +14,7 @@ from hub.federation.client import PeerTransport
 from hub.federation.deliver import deliver
 from hub.federation.fetch import fetch
 from hub.federation.linking import exchange_signatures
+from hub.ids import LinkId
 from hub.logs import get_logger
 from hub.workers.loop import Lanes
 
@@ -41,12 +42,12 @@ class Deliveries:
             if next_at is not None and next_at > now:
                 due = next_at if due is None else min(due, next_at)
             elif await leases.hold(self._hub, link_id):
-                self._lanes.start(link_id, lambda link_id=link_id: self._one(link_id))
+                self._lanes.start(link_id, partial(self._one, link_id))
         if self._wait:
             await self._lanes.idle()
         return due
 
-    async def _one(self, link_id) -> None:  # type: ignore[no-untyped-def]
+    async def _one(self, link_id: LinkId) -> None:
         await deliver(self._hub, self._transport, link_id)
 
     async def idle(self) -> None:
@@ -70,12 +71,12 @@ class Inbox:
         self._failed = False
         for link_id in await inbox.links_with_work(self._hub):
             if await leases.hold(self._hub, link_id):
-                self._lanes.start(link_id, lambda link_id=link_id: self._one(link_id))
+                self._lanes.start(link_id, partial(self._one, link_id))
         if self._wait:
             await self._lanes.idle()
         return self._hub.now() + APPLY_AGAIN if self._failed else None
 
-    async def _one(self, link_id) -> None:  # type: ignore[no-untyped-def]
+    async def _one(self, link_id: LinkId) -> None:
         while True:
             done = await inbox.apply_some(self._hub, link_id)
             self._failed = self._failed or done.failed
@@ -103,7 +104,7 @@ class Files:
         for wanted in await files.due_fetches(self._hub):
             self._lanes.start(
                 f"{wanted.link_id}/{wanted.sha256}",
-                lambda wanted=wanted: fetch(self._hub, self._transport, wanted),
+                partial(fetch, self._hub, self._transport, wanted),
             )
         if self._wait:
             await self._lanes.idle()
@@ -153,7 +154,3 @@ class Timers:
         await timers.run(self._hub)
         return self._hub.now() + timedelta(seconds=30)
 
-
-async def settle(*cranks: Deliveries | Inbox | Files) -> None:
-    """Return when nothing is under way."""
-    await asyncio.gather(*(crank.idle() for crank in cranks))

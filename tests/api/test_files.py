@@ -104,7 +104,7 @@ async def test_several_files_in_parts(desk: Desk) -> None:
     form = FormData()
     form.add_field("visibility", "internal")
     form.add_field("file", ACT, filename="акт.txt", content_type="text/plain")
-    form.add_field("file", b"\x89PNG", filename="фото \"1\".png", content_type="image/png")
+    form.add_field("file", b"\x89PNG", filename='фото "1".png', content_type="image/png")
     said = await desk.ours.call("POST", f"/tickets/{ticket['id']}/files", data=form)
     assert said.status == 201, said.raw
     assert [(one["name"], one["media_type"], one["visibility"]) for one in said.said["items"]] == [
@@ -140,13 +140,18 @@ async def test_a_comment_brings_its_files_along(pair: Pair) -> None:
         (b"--x\r\nContent-Disposition: form-data; name=what\r\n\r\nabc\r\n--x--\r\n", 422),
         (b"--x\r\nContent-Disposition: form-data; name=visibility\r\n\r\n\xff\r\n--x--\r\n", 400),
         (
-            b"--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n"
-            b"Content-Transfer-Encoding: base64\r\n\r\nYWJj\r\n--x--\r\n",
+            (
+                b"--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n"
+                b"Content-Transfer-Encoding: base64\r\n\r\nYWJj\r\n--x--\r\n"
+            ),
             415,
         ),
         (
-            b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n"
-            b"Content-Disposition: form-data; name=file\r\n\r\n--y\r\n\r\nabc\r\n--y--\r\n--x--\r\n",
+            (
+                b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n"
+                b"Content-Disposition: form-data; name=file\r\n\r\n"
+                b"--y\r\n\r\nabc\r\n--y--\r\n--x--\r\n"
+            ),
             422,
         ),
     ],
@@ -188,7 +193,7 @@ async def test_a_file_that_is_too_large_leaves_nothing(network: Network, tmp_pat
 async def test_an_upload_that_breaks_off_leaves_nothing(desk: Desk) -> None:
     ticket = await desk.ticket()
     port = desk.ours.client.port
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    _reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(
         f"POST /api/v1/tickets/{ticket['id']}/files?name=a HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {desk.ours.token}\r\nContent-Type: text/plain\r\n"

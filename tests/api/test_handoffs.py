@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.api.conftest import Pair
 
 
@@ -87,20 +85,6 @@ async def test_a_recall_before_acceptance(pair: Pair) -> None:
     assert asked["request"] == "cancel_request"
     await pair.network.run_until_idle()
     assert (await pair.ours.get(f"/handoffs/{handoff}"))["state"] == "cancelled"
-
-
-async def test_the_contractor_goes_on_in_spite_of_a_cancel_request(pair: Pair) -> None:
-    _, handoff = await pair.offered()
-    await pair.theirs.post(f"/handoffs/{handoff}/accept")
-    await pair.theirs.post(f"/handoffs/{handoff}/start")
-    await pair.network.run_until_idle()
-    await pair.ours.post(f"/handoffs/{handoff}/cancel", {"reason": "Передумали"})
-    await pair.network.run_until_idle()
-    there = await pair.theirs.get(f"/handoffs/{handoff}")
-    if there["request"] is None:
-        pytest.skip("the default agreement cancels at once")
-    refused = await pair.theirs.post(f"/handoffs/{handoff}/refuse-cancel", {"text": "Почти готово"})
-    assert (refused["state"], refused["request"]) == ("in_progress", None)
 
 
 async def test_nobody_refuses_a_request_that_was_not_made(pair: Pair) -> None:

@@ -13,8 +13,7 @@ from tests.kit.program import Program, program
 @pytest.fixture
 async def strangers(network: Network) -> AsyncIterator[tuple[Program, Program]]:
     """A company, and one that it is not linked with."""
-    a, b = await network.company(NAMES[0]), await network.company("Север")
-    network.companies = {one.name: one for one in (a, b)}
+    a, _, b = [await network.company(name) for name in (*NAMES, "Север")]
     async with program(a) as ours, program(b) as theirs:
         yield ours, theirs
 
@@ -90,7 +89,7 @@ async def test_compared_digits_come_before_our_own_signature(
         "compare_digits", "Север accepted the invitation: compare the digits and confirm.",
     )
     forget(network)
-    assert (await ours.get("/links/Север".replace("Север", linked["id"])))["digits"] == linked["digits"]
+    assert (await ours.get(f"/links/{linked['id']}"))["digits"] == linked["digits"]
     assert (await ours.post(f"/links/{linked['id']}/confirm"))["state"] == "active"
     assert (await ours.get("/alerts"))["items"] == []
 
@@ -140,7 +139,7 @@ async def test_suspend_resume_and_close(pair: Pair) -> None:
 
 
 async def test_messages_on_their_way_come_in_pages(pair: Pair) -> None:
-    ticket, handoff = await pair.offered()
+    ticket, _ = await pair.offered()
     pair.network.wire.down.add(pair.theirs.company.settings.url)
     for n in range(3):
         pair.network.clock.advance(seconds=1)
@@ -189,7 +188,8 @@ async def test_a_parked_message_is_tried_again_or_skipped(
         patched.setattr(incoming, "apply", broken)
         _, first = await pair.offered()
         _, second = await pair.offered()
-        await pair.network.run_until_idle()
+        for _ in range(20):
+            await pair.theirs.company.turn()
     parked = (await pair.theirs.get("/deliveries", query="?state=parked"))["items"]
     assert {one["direction"] for one in parked} == {"in"} and len(parked) == 2
     assert {one["kind"] for one in (await pair.theirs.get("/alerts"))["items"]} == {"message_parked"}

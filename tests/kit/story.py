@@ -188,7 +188,7 @@ class Comment:
 class Firm(Company):
     """A company, by what its people do."""
 
-    network: Story = None  # type: ignore[assignment] - given by the story that founds it
+    network: Story = None  # type: ignore[assignment]  # given by the story that founds it
     woken: set[str] = field(default_factory=set)
     due: dict[str, datetime] = field(default_factory=dict)
 
