@@ -49,16 +49,21 @@ class NodeProcess:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
-        self._answer()
+        self.answer()
         self.database = sqlite3.connect(f"file:{data / 'hub.db'}?mode=ro", uri=True)
 
     def ask(self, do: str, **said: object) -> dict[str, Any]:
         """Have the node do something; its answer."""
+        self.begin(do, **said)
+        return self.answer()
+
+    def begin(self, do: str, **said: object) -> None:
+        """Have the node do something; `answer` is due."""
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         self._process.stdin.write(json.dumps({"do": do, **said}) + "\n")
-        return self._answer()
 
-    def _answer(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
+        """What the node said to what was begun."""
         assert self._process.stdout is not None  # noqa: S101 - it is a pipe
         line = self._process.stdout.readline()
         if not line:
@@ -174,18 +179,8 @@ def throughput(pair: Pair, gauge: Gauge, messages: int) -> Throughput:
     cpu = a.ask("cpu")["seconds"], b.ask("cpu")["seconds"]
     goal = before + messages
     stored = applied = 0.0
-    assert a._process.stdin is not None  # noqa: S101, SLF001 - it is a pipe
-    a._process.stdin.write(  # noqa: SLF001 - asked without waiting: we watch B meanwhile
-        json.dumps(
-            {
-                "do": "add",
-                "count": messages,
-                "at_once": AT_ONCE,
-                "tickets": [ticket for ticket, _ in pair.handed_off],
-            }
-        )
-        + "\n"
-    )
+    tickets = [ticket for ticket, _ in pair.handed_off]
+    a.begin("add", count=messages, at_once=AT_ONCE, tickets=tickets)
     until = time.monotonic() + PATIENCE_S
     while not applied:
         in_seq, applied_seq = b.one(
@@ -199,7 +194,7 @@ def throughput(pair: Pair, gauge: Gauge, messages: int) -> Throughput:
         if now > until:
             raise Broken(f"B has {in_seq}, applied {applied_seq} of {goal}")
         time.sleep(0.005)
-    said = a._answer()  # noqa: SLF001 - see above
+    said = a.answer()
     _settled(a, b, pair.link)
     used = a.ask("cpu")["seconds"] - cpu[0], b.ask("cpu")["seconds"] - cpu[1]
     verify(pair)
@@ -280,12 +275,6 @@ def verify(pair: Pair) -> None:
         raise Broken("A has no receipt for something")
     for ticket, handoff in pair.handed_off:
         written = pair.a.rows(
-            "SELECT id, body FROM comments JOIN outbox ON outbox.handoff_id = ? AND "
-            "outbox.type = 'comment.add' AND json_extract(outbox.data, '$.comment_id') "
-            "= comments.id WHERE ticket_id = ? ORDER BY seq",
-            handoff,
-            ticket,
-        ) if False else pair.a.rows(
             "SELECT id, body FROM comments WHERE ticket_id = ? ORDER BY id", ticket
         )
         shown = pair.b.rows(

@@ -15,8 +15,14 @@ from typing import Any, BinaryIO
 
 ERRORS = frozenset(
     {
-        "HubError", "Refused", "NotFound", "Conflict", "Untrusted", "Unavailable",
-        "Misconfigured", "BadWords",
+        "HubError",
+        "Refused",
+        "NotFound",
+        "Conflict",
+        "Untrusted",
+        "Unavailable",
+        "Misconfigured",
+        "BadWords",
     }
 )
 """Constructors whose second argument, and `hint`, are message ids."""
@@ -26,18 +32,28 @@ ALARMS = frozenset({"alarm"})
 
 TABLES = frozenset(
     {
-        "_TOLD", "LABELS", "SHOWN_WITH_COMMENTS", "NOT_AGREED", "WITHHELD", "NEVER", "NOT_PUBLIC",
-        "TOO_BIG", "told",
+        "_TOLD",
+        "LABELS",
+        "SHOWN_WITH_COMMENTS",
+        "NOT_AGREED",
+        "WITHHELD",
+        "NEVER",
+        "NOT_PUBLIC",
+        "TOO_BIG",
+        "told",
     }
 )
 """Names whose assigned texts are message ids."""
 
+_PLACE = (
+    dict.fromkeys(("_", "N_", "gettext"), 0) | dict.fromkeys(ERRORS, 1) | dict.fromkeys(ALARMS, 4)
+)
+"""At which argument of which call a message id stands."""
+
 Found = tuple[int, str, "str | tuple[str, str]", list[str]]
 
 
-def extract(
-    fileobj: BinaryIO, keywords: Any, comment_tags: Any, options: Any
-) -> Iterator[Found]:
+def extract(fileobj: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterator[Found]:
     """Every message id of one file, with its line."""
     tree = ast.parse(fileobj.read())
     for node in ast.walk(tree):
@@ -46,26 +62,25 @@ def extract(
 
 def _of(node: ast.AST) -> Iterator[Found]:
     if isinstance(node, ast.Call):
-        name = _name(node.func)
-        if name in {"_", "N_", "gettext"} and node.args:
-            yield from _texts(node.args[0])
-        elif name in {"ngettext", "NN_"} and len(node.args) > 1:
-            one, many = node.args[0], node.args[1]
-            if isinstance(one, ast.Constant) and isinstance(many, ast.Constant):
-                yield node.lineno, "ngettext", (str(one.value), str(many.value)), []
-        elif name in ERRORS:
-            for said in node.args[1:2]:
-                yield from _texts(said)
-            for keyword in node.keywords:
-                if keyword.arg == "hint":
-                    yield from _texts(keyword.value)
-        elif name in ALARMS:
-            for said in node.args[4:5]:
-                yield from _texts(said)
+        yield from _of_call(node, _name(node.func))
     elif isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if node.value is not None and any(_name(one) in TABLES for one in targets):
             yield from _texts(node.value)
+
+
+def _of_call(node: ast.Call, name: str) -> Iterator[Found]:
+    if name in {"ngettext", "NN_"}:
+        one, many = node.args[0], node.args[1]
+        if isinstance(one, ast.Constant) and isinstance(many, ast.Constant):
+            yield node.lineno, "ngettext", (str(one.value), str(many.value)), []
+        return
+    for said in node.args[_PLACE[name] : _PLACE[name] + 1] if name in _PLACE else ():
+        yield from _texts(said)
+    if name in ERRORS:
+        for keyword in node.keywords:
+            if keyword.arg == "hint":
+                yield from _texts(keyword.value)
 
 
 def _name(node: ast.expr) -> str:

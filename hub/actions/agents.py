@@ -27,23 +27,33 @@ async def add(hub: Hub, actor: Actor, *, email: str, name: str, role: str) -> Ag
         raise Refused("name_invalid", "The name is empty, too long or cannot be printed.")
     if role not in ROLES:
         raise Refused(
-            "role_unknown", "There is no role '{role}'.", hint="Roles: {known}",
-            role=role, known=", ".join(ROLES),
+            "role_unknown",
+            "There is no role '{role}'.",
+            hint="Roles: {known}",
+            role=role,
+            known=", ".join(ROLES),
         )
 
     def transaction(tx: Tx) -> AgentId:
         now = hub.now()
         if agents.find(tx.connection, email) is not None:
             raise Conflict(
-                "agent_exists", "There is an agent with the address {email} already.",
-                hint="hub user list", email=email,
+                "agent_exists",
+                "There is an agent with the address {email} already.",
+                hint="hub user list",
+                email=email,
             )
         agent_id = AgentId(hub.new_id("agt", now))
         agents.add(
             tx,
             Agent(
-                id=agent_id, email=email, display=name, role=role, password_hash=None,
-                created_at=now, disabled_at=None,
+                id=agent_id,
+                email=email,
+                display=name,
+                role=role,
+                password_hash=None,
+                created_at=now,
+                disabled_at=None,
             ),
         )
         audit.append(tx, at=now, actor=actor.ref, event="agent.added", agent=agent_id, role=role)

@@ -31,7 +31,8 @@ async def replay(hub: Hub, actor: Actor, message_id: str) -> MessageId:
         await inbox.replay(hub, row)
         return row.id
     raise Conflict(
-        "nothing_to_replay", "This message is '{state}'; there is nothing to repeat.",
+        "nothing_to_replay",
+        "This message is '{state}'; there is nothing to repeat.",
         state=row.state,
     )
 
@@ -48,7 +49,8 @@ async def skip(hub: Hub, actor: Actor, message_id: str, reason: str) -> MessageI
         await inbox.skip(hub, row, actor.ref, reason)
     else:
         raise Conflict(
-            "not_parked", "Only a message that was put aside can be skipped.",
+            "not_parked",
+            "Only a message that was put aside can be skipped.",
         )
     return row.id
 

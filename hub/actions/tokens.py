@@ -117,8 +117,14 @@ async def new(
         )
         agents.add_token(tx, token)
         audit.append(
-            tx, at=now, actor=actor.ref, event="token.made", token=token.id, agent=agent.id,
-            label=label, scopes=wanted,
+            tx,
+            at=now,
+            actor=actor.ref,
+            event="token.made",
+            token=token.id,
+            agent=agent.id,
+            label=label,
+            scopes=wanted,
         )
         return token.id
 
@@ -211,6 +217,8 @@ def _find(connection: Connection, digest: str) -> _Found | None:
 
 def _wrong(because: str) -> Untrusted:
     return Untrusted(
-        "token_invalid", "This token is not valid (any more).", because=because,
+        "token_invalid",
+        "This token is not valid (any more).",
+        because=because,
         hint="Make a new one: hub token new",
     )

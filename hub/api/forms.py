@@ -110,9 +110,7 @@ def read_json(kind: type[F], body: bytes) -> F:
         text = body.decode("utf-8")
         json.loads(text, object_pairs_hook=_no_doubles, parse_constant=_no_constants)
     except UnicodeDecodeError as error:
-        raise _unreadable(
-            "The body is not UTF-8 (byte {byte}).", byte=error.start + 1
-        ) from None
+        raise _unreadable("The body is not UTF-8 (byte {byte}).", byte=error.start + 1) from None
     except json.JSONDecodeError as error:
         raise _unreadable(
             "The body is not JSON: line {line}, column {column}.",

@@ -186,9 +186,7 @@ async def _show(visit: Visit, form: Nothing) -> HandoffView:
 async def _preview(visit: Visit, form: PreviewForm) -> PreviewView:
     which = await ticket_id(visit)
     link = await visit.hub.db.read(lambda connection: names.link(connection, form.peer))
-    found = await handoffs.preview(
-        visit.hub, which, link.id, frozenset(form.withhold), form.due
-    )
+    found = await handoffs.preview(visit.hub, which, link.id, frozenset(form.withhold), form.due)
     return PreviewView(
         [LeavesView(gettext(label), value) for label, value in found.leaves],
         [StaysView(gettext(label), gettext(why)) for label, why in found.stays],
@@ -198,9 +196,7 @@ async def _preview(visit: Visit, form: PreviewForm) -> PreviewView:
 async def _offer(visit: Visit, form: OfferForm) -> Effect[HandoffId]:
     which = await ticket_id(visit)
     link = await visit.hub.db.read(lambda connection: names.link(connection, form.peer))
-    wish = OfferHandoff(
-        which, link.id, form.due, form.valid_until, frozenset(form.withhold)
-    )
+    wish = OfferHandoff(which, link.id, form.due, form.valid_until, frozenset(form.withhold))
     return Effect(
         lambda hub: handoffs.offer(hub, visit.actor, wish),
         shown.handoff,

@@ -98,9 +98,7 @@ async def _invite(visit: Visit, form: InviteForm) -> Effect[Invited]:
 async def _accept(visit: Visit, form: AcceptInvitationForm) -> Effect[LinkId]:
     offer, now = _offer(form.scopes), visit.hub.now()
     return Effect(
-        lambda _hub: visit.context.accept_invitation(
-            visit.actor, form.code, offer, form.confirm
-        ),
+        lambda _hub: visit.context.accept_invitation(visit.actor, form.code, offer, form.confirm),
         lambda connection, made: shown.show(connection, made, now),
         one_transaction=False,
     )

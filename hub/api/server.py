@@ -270,9 +270,7 @@ def _nothing_here(request: web.Request) -> Refused:
     )
     if not allowed:
         return NotFound("not_found", "There is nothing here.")
-    return Refused(
-        "method_not_allowed", "Here one can only {allowed}.", allowed=", ".join(allowed)
-    )
+    return Refused("method_not_allowed", "Here one can only {allowed}.", allowed=", ".join(allowed))
 
 
 def _text(found: object) -> str:
@@ -301,9 +299,7 @@ def _file(context: ApiContext, found: Download, request: web.Request) -> web.Str
     if not context.hub.blobs.has(found.sha256):
         raise Unavailable("storage_unavailable", "The file is not where it was stored.")
     if _is_outside(request, found.size):
-        raise Refused(
-            "range_not_satisfiable", "The file has {size} bytes.", size=found.size
-        )
+        raise Refused("range_not_satisfiable", "The file has {size} bytes.", size=found.size)
     return web.FileResponse(
         context.hub.blobs.path(found.sha256),
         headers={

@@ -143,7 +143,8 @@ def check_cursor(cursor: str | None, prefix: str) -> str | None:
     """The cursor, if it can be one of ours. Raises Refused(cursor_invalid)."""
     if cursor is not None and not is_id(cursor, prefix):
         raise Refused(
-            "cursor_invalid", "This is no cursor of this list.",
+            "cursor_invalid",
+            "This is no cursor of this list.",
             hint="Take `next` of the page before, unchanged.",
         )
     return cursor

@@ -58,7 +58,8 @@ async def _read_part(hub: Hub, part: MultipartReader | BodyPartReader, parts: Pa
     if part.name == "file":  # its name may be percent-encoded: RFC 7578 §4.2
         if len(parts.files) >= hub.limits.files_per_message:
             raise Refused(
-                "too_large", "No more than {limit} files go in one request.",
+                "too_large",
+                "No more than {limit} files go in one request.",
                 limit=hub.limits.files_per_message,
             )
         media_type = part.headers.get("Content-Type", "")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.actions import comments
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import N_, Manner, argument, option, peer_names, verb
 from hub.cli.output import Facts, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
@@ -36,7 +36,12 @@ if TYPE_CHECKING:
 @option("--public", "visibility", flag_value="public", help=N_("For everybody on the ticket."))
 @option("--client", "visibility", flag_value="client", help=N_("For the requester only."))
 @option("--internal", "visibility", flag_value="internal", help=N_("Only for us (the default)."))
-@option("--peer", metavar="PARTNER", help=N_("A public comment for this partner alone."))
+@option(
+    "--peer",
+    metavar="PARTNER",
+    shell_complete=peer_names,
+    help=N_("A public comment for this partner alone."),
+)
 @option("--markdown", is_flag=True, help=N_("The text is Markdown."))
 @attach_option
 def add(
@@ -64,9 +69,7 @@ def add(
         ticket = await here.read(lambda connection: names.ticket(connection, number))
         only = None
         if peer is not None:
-            only = (await here.read(
-                lambda connection: _shared_with(connection, number, peer)
-            )).id
+            only = (await here.read(lambda connection: _shared_with(connection, number, peer))).id
         wish = comments.AddComment(
             ticket.id,
             body_text,

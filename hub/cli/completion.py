@@ -7,6 +7,38 @@ from click.shell_completion import get_completion_class
 
 from hub.cli.grammar import N_, Manner, argument, verb
 from hub.cli.problems import BadWords
+from hub.errors import HubError
+
+
+def partners(manner: Manner | None, begin: str) -> list[str]:
+    """Names of partners that begin so; none where the node cannot be asked."""
+    from hub.cli import session
+    from hub.queries import links
+
+    try:
+        found = session.read(
+            _silent(manner), lambda connection, hub: links.everyone(connection, hub.now())
+        )
+    except HubError:
+        return []
+    names = {one.peer.name for one in found if one.state not in {"closed", "void"}}
+    return sorted(name for name in names if name.casefold().startswith(begin.casefold()))
+
+
+def tickets(manner: Manner | None, begin: str) -> list[tuple[str, str]]:
+    """Numbers and titles of the newest tickets that begin so; none where nobody can be asked."""
+    from hub.cli import session
+    from hub.queries import tickets as views
+
+    try:
+        found = session.read(_silent(manner), lambda connection, _hub: views.page(connection))
+    except HubError:
+        return []
+    return [(one.number, one.title) for one in found if one.number.startswith(begin.upper())]
+
+
+def _silent(manner: Manner | None) -> Manner:
+    return Manner(data=manner.data if manner is not None else None, quiet=True, no_input=True)
 
 
 @verb(

@@ -40,8 +40,10 @@ def _flat(values: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
     return found
 
 
-@verb(N_("Whether the settings can work; says file, line and column of what cannot."),
-      "hub config check")
+@verb(
+    N_("Whether the settings can work; says file, line and column of what cannot."),
+    "hub config check",
+)
 def check(manner: Manner) -> None:
     """Check the settings."""
     settings = session.settings_of(manner)
@@ -54,5 +56,6 @@ def check(manner: Manner) -> None:
 def path(manner: Manner) -> None:
     """Say where the file is."""
     found = session.settings_of(manner).data / CONFIG_NAME
-    output.show(manner, {"path": str(found), "exists": found.exists()},
-                Facts([(N_("Path"), str(found))]))
+    output.show(
+        manner, {"path": str(found), "exists": found.exists()}, Facts([(N_("Path"), str(found))])
+    )

@@ -18,8 +18,11 @@ def upgrade(manner: Manner) -> None:
     before = asyncio.run(app.database_revision(settings))
     asyncio.run(app.upgrade_database(settings))
     after = asyncio.run(app.database_revision(settings))
-    output.show(manner, {"before": before, "current": after, "changed": before != after},
-                Facts([(N_("Revision"), after)]))
+    output.show(
+        manner,
+        {"before": before, "current": after, "changed": before != after},
+        Facts([(N_("Revision"), after)]),
+    )
     output.done(manner, _("The database fits this version."), "hub serve")
 
 

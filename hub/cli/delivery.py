@@ -8,7 +8,7 @@ import click
 
 from hub.actions import deliveries
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, one_of, option, verb
+from hub.cli.grammar import N_, Manner, argument, one_of, option, peer_names, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.session import Session
 from hub.domain.delivery import DeliveryState
@@ -26,7 +26,9 @@ _id_argument = argument("message", metavar="ID")
     'hub delivery list --peer "Master South"',
 )
 @option("--state", type=one_of(DeliveryState), help=N_("Only those in this state."))
-@option("--peer", metavar="PARTNER", help=N_("Only those of this partner."))
+@option(
+    "--peer", metavar="PARTNER", shell_complete=peer_names, help=N_("Only those of this partner.")
+)
 @option("--limit", type=click.IntRange(1, 1000), default=200, help=N_("At most so many."))
 @option("--before", metavar="ID", help=N_("Those before this message id."))
 def list_(
@@ -54,10 +56,31 @@ def list_(
 
 def _table(lines: list[DeliveryLine]) -> Table:
     return Table(
-        (N_("Id"), N_("Way"), N_("Ticket"), N_("Message"), N_("Partner"), N_("State"),
-         N_("Attempts"), N_("Next"), N_("Error")),
-        [(one.id, Word(one.direction), one.ticket, one.type, one.peer, Word(one.state),
-          one.attempts, one.next_at, one.error) for one in lines],
+        (
+            N_("Id"),
+            N_("Way"),
+            N_("Ticket"),
+            N_("Message"),
+            N_("Partner"),
+            N_("State"),
+            N_("Attempts"),
+            N_("Next"),
+            N_("Error"),
+        ),
+        [
+            (
+                one.id,
+                Word(one.direction),
+                one.ticket,
+                one.type,
+                one.peer,
+                Word(one.state),
+                one.attempts,
+                one.next_at,
+                one.error,
+            )
+            for one in lines
+        ],
         _("No messages."),
     )
 
@@ -67,25 +90,30 @@ def _table(lines: list[DeliveryLine]) -> Table:
 def show(manner: Manner, message: str) -> None:
     """Show a message."""
     found = session.read(manner, lambda connection, _hub: views.show(connection, message))
-    payload = None if found.payload is None else json.dumps(
-        found.payload, ensure_ascii=False, indent=2
+    payload = (
+        None if found.payload is None else json.dumps(found.payload, ensure_ascii=False, indent=2)
     )
     output.show(
         manner,
-        {"deliveries": [found.line], **output.members(found.line), **{
-            name: value for name, value in output.members(found).items() if name != "line"}},
-        Facts([
-            (N_("Id"), found.line.id),
-            (N_("Message"), found.line.type),
-            (N_("Partner"), found.line.peer),
-            (N_("State"), Word(found.line.state)),
-            (N_("Attempts"), found.line.attempts),
-            (N_("Next"), found.line.next_at),
-            (N_("Error"), found.line.error),
-            (N_("Position"), f"{found.epoch}/{found.seq}"),
-            (N_("Hash"), found.hash),
-            (N_("Ticket"), found.line.ticket),
-        ]),
+        {
+            "deliveries": [found.line],
+            **output.members(found.line),
+            **{name: value for name, value in output.members(found).items() if name != "line"},
+        },
+        Facts(
+            [
+                (N_("Id"), found.line.id),
+                (N_("Message"), found.line.type),
+                (N_("Partner"), found.line.peer),
+                (N_("State"), Word(found.line.state)),
+                (N_("Attempts"), found.line.attempts),
+                (N_("Next"), found.line.next_at),
+                (N_("Error"), found.line.error),
+                (N_("Position"), f"{found.epoch}/{found.seq}"),
+                (N_("Hash"), found.hash),
+                (N_("Ticket"), found.line.ticket),
+            ]
+        ),
         Heading(_("Says")),
         Facts([(N_("Payload"), payload)]),
     )

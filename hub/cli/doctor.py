@@ -82,15 +82,23 @@ def doctor(manner: Manner) -> int:
 def _machine(settings: Settings, add: Add) -> None:
     version = ".".join(map(str, sys.version_info[:3]))
     good = sys.version_info >= _PYTHON
-    add("python", _OK if good else _BAD, f"Python {version}",
-        "" if good else _("Install Python 3.11 or newer."))
+    add(
+        "python",
+        _OK if good else _BAD,
+        f"Python {version}",
+        "" if good else _("Install Python 3.11 or newer."),
+    )
     try:
         free = shutil.disk_usage(settings.data).free
     except OSError:
         return  # the next check says it
     state = _BAD if free < _DISK_BAD else _WARN if free < _DISK_LOW else _OK
-    add("disk", state, _("{n} MiB free").format(n=free // 1024**2),
-        "" if state == _OK else _("Make room in {path}.").format(path=settings.data))
+    add(
+        "disk",
+        state,
+        _("{n} MiB free").format(n=free // 1024**2),
+        "" if state == _OK else _("Make room in {path}.").format(path=settings.data),
+    )
 
 
 def _directory(settings: Settings, add: Add) -> None:
@@ -103,8 +111,12 @@ def _directory(settings: Settings, add: Add) -> None:
     if mode & 0o077:
         add("data", _WARN, f"{settings.data}: {mode:o}", f"chmod 700 {settings.data}")
     elif not os.access(settings.data, os.W_OK):
-        add("data", _BAD, _("{path} cannot be written to.").format(path=settings.data),
-            f"chown {os.getuid()} {settings.data}")
+        add(
+            "data",
+            _BAD,
+            _("{path} cannot be written to.").format(path=settings.data),
+            f"chown {os.getuid()} {settings.data}",
+        )
     else:
         add("data", _OK, f"{settings.data}: {mode:o}", "")
 
@@ -116,8 +128,12 @@ def _keys(settings: Settings, add: Add) -> bool:
         add("keys", _BAD, error.told, error.hint)
         return False
     if keys.unprotected:
-        add("keys", _WARN, _("The keys are not protected by a passphrase."),
-            _("Keep the disk and its backups to yourself."))
+        add(
+            "keys",
+            _WARN,
+            _("The keys are not protected by a passphrase."),
+            _("Keep the disk and its backups to yourself."),
+        )
     else:
         add("keys", _OK, _("Encrypted, readable by us alone."), "")
     return True
@@ -158,16 +174,27 @@ async def _inside(settings: Settings, add: Add) -> None:
 
 async def _stored(hub: Hub, add: Add) -> None:
     health = await hub.db.read(checkup.database)
-    add("integrity", _OK if health.trouble is None else _BAD,
+    add(
+        "integrity",
+        _OK if health.trouble is None else _BAD,
         health.kind if health.trouble is None else health.trouble,
-        "" if health.trouble is None else _("Stop the node and restore the latest backup."))
-    add("durability", _OK if health.durable else _BAD, health.how,
-        "" if health.durable else _("Let a commit wait for the disk."))
+        "" if health.trouble is None else _("Stop the node and restore the latest backup."),
+    )
+    add(
+        "durability",
+        _OK if health.durable else _BAD,
+        health.how,
+        "" if health.durable else _("Let a commit wait for the disk."),
+    )
     broken = await hub.db.read(checkup.audit_break)
-    add("audit", _OK if broken is None else _BAD,
-        _("The audit log is whole.") if broken is None
+    add(
+        "audit",
+        _OK if broken is None else _BAD,
+        _("The audit log is whole.")
+        if broken is None
         else _("The audit log is broken at record {n}.").format(n=broken),
-        "" if broken is None else _("Somebody changed it: compare with a backup."))
+        "" if broken is None else _("Somebody changed it: compare with a backup."),
+    )
     alerts = await hub.db.read(deliveries.alerts)
     for alert in alerts:
         add("alert", _WARN, alert_text(alert.text, alert.facts), "hub status")
@@ -175,23 +202,29 @@ async def _stored(hub: Hub, add: Add) -> None:
         add("alert", _OK, _("Nothing waits for a person."), "")
 
 
-async def _ourselves(
-    hub: Hub, settings: Settings, transport: GuardedTransport, add: Add
-) -> None:
+async def _ourselves(hub: Hub, settings: Settings, transport: GuardedTransport, add: Add) -> None:
     served = is_served(settings.data)
     if not served:
         add("serving", _WARN, _("No process serves this node now."), "hub serve")
     try:
         seen = await probe(hub, transport, hub.account.base_url)
     except HubError as error:
-        add("address", _BAD if served else _WARN,
+        add(
+            "address",
+            _BAD if served else _WARN,
             _("{url} cannot be reached from here: {why}").format(
-                url=hub.account.base_url, why=error.told),
-            _("See to the name, the proxy and its certificate.") if served else "hub serve")
+                url=hub.account.base_url, why=error.told
+            ),
+            _("See to the name, the proxy and its certificate.") if served else "hub serve",
+        )
         return
     if seen.document.node_id != hub.account.node_id:
-        add("address", _BAD, _("Another node answers at {url}.").format(url=hub.account.base_url),
-            _("Two nodes share an address: change one of them."))
+        add(
+            "address",
+            _BAD,
+            _("Another node answers at {url}.").format(url=hub.account.base_url),
+            _("Two nodes share an address: change one of them."),
+        )
         return
     add("address", _OK, f"{hub.account.base_url} · {_milliseconds(seen.took)}", "")
 
@@ -214,7 +247,8 @@ async def _partners(hub: Hub, transport: GuardedTransport, add: Add) -> None:
         state = _OK if one.health == "healthy" else _WARN if one.health == "delayed" else _BAD
         assert one.oldest_waiting is not None
         fact = _("{peer}: the oldest message waits since {when}").format(
-            peer=one.name, when=output.ago(one.oldest_waiting, now))
+            peer=one.name, when=output.ago(one.oldest_waiting, now)
+        )
         add("delivery", state, fact, "" if state == _OK else f"hub link show {one.link}")
 
 
@@ -228,13 +262,22 @@ async def _partner(
     except HubError as error:
         return _BAD, f"{one.name}: {error.told}", f"hub link show {one.link}"
     if seen.document.node_id != one.node_id:
-        return (_BAD, _("{peer}: another node answers at {url}").format(
-            peer=one.name, url=one.url), _("Ask the partner by telephone; trust nothing new."))
+        return (
+            _BAD,
+            _("{peer}: another node answers at {url}").format(peer=one.name, url=one.url),
+            _("Ask the partner by telephone; trust nothing new."),
+        )
     if not set(seen.document.versions) & set(SUPPORTED):
-        return (_BAD, _("{peer}: no protocol version in common").format(peer=one.name),
-                _("One of the two must be upgraded."))
-    facts: list[Any] = [one.name, "TXP " + ", ".join(seen.document.versions),
-                        _milliseconds(seen.took)]
+        return (
+            _BAD,
+            _("{peer}: no protocol version in common").format(peer=one.name),
+            _("One of the two must be upgraded."),
+        )
+    facts: list[Any] = [
+        one.name,
+        "TXP " + ", ".join(seen.document.versions),
+        _milliseconds(seen.took),
+    ]
     state, cure = _OK, ""
     if seen.clock_offset is not None:
         seconds = seen.clock_offset.total_seconds()

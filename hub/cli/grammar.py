@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from hub.i18n import LANGUAGES, ngettext
 from hub.i18n import gettext as _
@@ -73,6 +74,29 @@ def one_of(kind: type[StrEnum]) -> click.Choice[str]:
 
 option = partial(click.option, cls=Opt)
 argument = click.argument
+
+
+def peer_names(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Partners whose names begin so, for a shell that completes the line."""
+    from hub.cli.completion import partners
+
+    return [CompletionItem(name) for name in partners(ctx.find_root().obj, incomplete)]
+
+
+def ticket_numbers(
+    ctx: click.Context, _param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Numbers of tickets that begin so, newest first."""
+    from hub.cli.completion import tickets
+
+    return [
+        CompletionItem(number, help=title)
+        for number, title in tickets(ctx.find_root().obj, incomplete)
+    ]
+
+
 pass_manner = click.make_pass_decorator(Manner)
 
 
@@ -106,16 +130,22 @@ def _everywhere(*, top: bool) -> list[click.Parameter]:
     ]
 
 
+def _with_everywhere(command: click.Command) -> click.Command:
+    """The command with those of the options every command takes that it does not have itself."""
+    said = {opt for param in command.params for opt in param.opts}
+    command.params += [
+        param for param in _everywhere(top=False) if not said.intersection(param.opts)
+    ]
+    return command
+
+
 class Verb(click.Command):
     """A command: what it does, then examples, then options."""
 
     def __init__(self, name: str | None, *, examples: Sequence[str] = (), **how: Any) -> None:
         super().__init__(name, **how)
         self.examples = tuple(examples)
-        said = {opt for param in self.params for opt in param.opts}
-        self.params += [
-            param for param in _everywhere(top=False) if not said.intersection(param.opts)
-        ]
+        _with_everywhere(self)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The help in the reader's language, with examples first."""
@@ -212,7 +242,7 @@ def _load(name: str, entry: Entry) -> click.Command:
     module, _colon, attribute = entry.where.partition(":")
     command = getattr(import_module(module), attribute)
     assert isinstance(command, click.Command)
-    return command
+    return _with_everywhere(command)
 
 
 def verb(
@@ -224,9 +254,7 @@ def verb(
 
     def make(function: Callable[..., Any]) -> Verb:
         called = name or function.__name__.strip("_").replace("_", "-")
-        made = click.command(called, cls=Verb, help=help, examples=examples)(
-            pass_manner(function)
-        )
+        made = click.command(called, cls=Verb, help=help, examples=examples)(pass_manner(function))
         assert isinstance(made, Verb)
         return made
 

@@ -16,7 +16,7 @@ import click
 from hub.actions import files, handoffs
 from hub.actions.handoffs import OfferHandoff, Particulars, Plan
 from hub.cli import output, session, words
-from hub.cli.grammar import N_, Manner, one_of, option, verb
+from hub.cli.grammar import N_, Manner, one_of, option, peer_names, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
     from hub.storage.handoffs import Handoff
 
 _peer_option = option(
-    "--peer", metavar="PARTNER", help=N_("Which hand-off, where the ticket is with several.")
+    "--peer",
+    metavar="PARTNER",
+    shell_complete=peer_names,
+    help=N_("Which hand-off, where the ticket is with several."),
 )
 _reason_option = option("--reason", metavar="TEXT", help=N_("Why."))
 _text_option = option("--text", metavar="TEXT", help=N_("In words."))
@@ -41,7 +44,10 @@ _effort_option = option(
     "--effort", metavar="MINUTES", type=click.IntRange(0), help=N_("Time spent.")
 )
 _criteria_option = option(
-    "--criterion", "criteria", multiple=True, metavar="NAME=N",
+    "--criterion",
+    "criteria",
+    multiple=True,
+    metavar="NAME=N",
     help=N_("A grade of one aspect, like speed=5; may be repeated."),
 )
 
@@ -64,8 +70,13 @@ async def _show_step(here: Session, handoff: Handoff, text: str, following: str)
             "state": step.state,
             "handoff": handoff_document(step),
         },
-        Facts([(N_("Number"), view.number), (N_("Partner"), step.peer),
-               (N_("State"), Word(step.state))]),
+        Facts(
+            [
+                (N_("Number"), view.number),
+                (N_("Partner"), step.peer),
+                (N_("State"), Word(step.state)),
+            ]
+        ),
     )
     output.done(
         here.manner,
@@ -107,7 +118,14 @@ def _step(
     'hub ticket handoff T-1001 --to "Master South" --due 2027-01-31 --without contact',
 )
 @number_argument
-@option("--to", "peer", required=True, metavar="PARTNER", help=N_("Name, node id or link id."))
+@option(
+    "--to",
+    "peer",
+    required=True,
+    metavar="PARTNER",
+    shell_complete=peer_names,
+    help=N_("Name, node id or link id."),
+)
 @option("--due", metavar="ISO", help=N_("When it should be done (else the ticket's own)."))
 @option("--valid-until", metavar="ISO", help=N_("The offer ends by itself then."))
 @option(
@@ -145,16 +163,24 @@ def offer(
             _ask(manner, shown, link.peer_name)
         wish = OfferHandoff(ticket.id, link.id, due_at, until, withhold)
         handoff_id = await handoffs.offer(here.hub, here.actor, wish)
-        handoff = await here.read(
-            lambda connection: views.show(connection, ticket.id)
-        )
+        handoff = await here.read(lambda connection: views.show(connection, ticket.id))
         step = next(one for one in handoff.handoffs if one.id == handoff_id)
         output.show(
             manner,
-            {"id": handoff_id, "number": ticket.number, "peer": step.peer, "state": step.state,
-             "handoff": handoff_document(step)},
-            Facts([(N_("Number"), ticket.number), (N_("Partner"), step.peer),
-                   (N_("State"), Word(step.state))]),
+            {
+                "id": handoff_id,
+                "number": ticket.number,
+                "peer": step.peer,
+                "state": step.state,
+                "handoff": handoff_document(step),
+            },
+            Facts(
+                [
+                    (N_("Number"), ticket.number),
+                    (N_("Partner"), step.peer),
+                    (N_("State"), Word(step.state)),
+                ]
+            ),
         )
         output.done(
             manner,
@@ -191,8 +217,9 @@ def _preview_document(shown: Preview) -> dict[str, Any]:
 def _preview_parts(shown: Preview) -> list[output.Part]:
     return [
         Heading(_("Leaves")),
-        Table((N_("What"), N_("Value")),
-              [(_(label), _value(value)) for label, value in shown.leaves]),
+        Table(
+            (N_("What"), N_("Value")), [(_(label), _value(value)) for label, value in shown.leaves]
+        ),
         Heading(_("Stays")),
         Table((N_("What"), N_("Why")), [(_(label), _(why)) for label, why in shown.stays]),
     ]
@@ -221,8 +248,15 @@ def accept(
 ) -> None:
     """Take an offered ticket."""
     said = Particulars(due_promised=session.instant("--due", due), assignee=assignee)
-    _step(manner, number, Act.ACCEPT, said, peer, _("Ticket {number} of {peer} is accepted."),
-          "hub ticket start {number}")
+    _step(
+        manner,
+        number,
+        Act.ACCEPT,
+        said,
+        peer,
+        _("Ticket {number} of {peer} is accepted."),
+        "hub ticket start {number}",
+    )
 
 
 @verb(
@@ -253,8 +287,15 @@ def decline(
     if code is None and words_said in set(DeclineCode):
         code, words_said = words_said, None
     _check_code(code, DeclineCode, "decline")
-    _step(manner, number, Act.DECLINE, Particulars(code=code, text=words_said), peer,
-          _("Ticket {number} of {peer} is declined."), "hub ticket list")
+    _step(
+        manner,
+        number,
+        Act.DECLINE,
+        Particulars(code=code, text=words_said),
+        peer,
+        _("Ticket {number} of {peer} is declined."),
+        "hub ticket list",
+    )
 
 
 def _check_code(code: str | None, known: type[DeclineCode | PendReason], verb_: str) -> None:
@@ -286,8 +327,15 @@ def start(
     text: str | None,
 ) -> None:
     """Begin the work."""
-    _step(manner, number, Act.START, Particulars(plan=plan or text), peer,
-          _("Work on {number} goes on."), 'hub ticket resolve {number} --text "…"')
+    _step(
+        manner,
+        number,
+        Act.START,
+        Particulars(plan=plan or text),
+        peer,
+        _("Work on {number} goes on."),
+        'hub ticket resolve {number} --text "…"',
+    )
 
 
 @verb(
@@ -322,16 +370,27 @@ def pend(
         code, reason = reason, None
     _check_code(code, PendReason, "pend")
     if code is None:
-        output.say(manner, _("No code was given: it counts as waiting for the principal. "
-                             "Codes: {known}").format(known=", ".join(PendReason)))
+        output.say(
+            manner,
+            _("No code was given: it counts as waiting for the principal. Codes: {known}").format(
+                known=", ".join(PendReason)
+            ),
+        )
     said = Particulars(
         code=code or PendReason.AWAITING_PRINCIPAL,
         text=text or reason,
         until=session.instant("--until", until),
         stops_clock=stops_clock,
     )
-    _step(manner, number, Act.PEND, said, peer, _("Work on {number} waits."),
-          "hub ticket start {number}")
+    _step(
+        manner,
+        number,
+        Act.PEND,
+        said,
+        peer,
+        _("Work on {number} waits."),
+        "hub ticket start {number}",
+    )
 
 
 @verb(
@@ -364,8 +423,15 @@ def resolve(
             N_('hub ticket resolve {number} --text "…"'),
         )
     said = Particulars(resolution=done, code=code, effort_minutes=effort)
-    _step(manner, number, Act.RESOLVE, said, peer,
-          _("Ticket {number} is resolved; {peer} confirms or returns it."), attached=attached)
+    _step(
+        manner,
+        number,
+        Act.RESOLVE,
+        said,
+        peer,
+        _("Ticket {number} is resolved; {peer} confirms or returns it."),
+        attached=attached,
+    )
 
 
 @verb(
@@ -400,8 +466,15 @@ def hand_back(
         )
     done = work_done or (text if reason else None)
     said = Particulars(reason=why, work_done=done, effort_minutes=effort)
-    _step(manner, number, Act.HAND_BACK, said, peer, _("Ticket {number} is handed back to {peer}."),
-          "hub ticket list")
+    _step(
+        manner,
+        number,
+        Act.HAND_BACK,
+        said,
+        peer,
+        _("Ticket {number} is handed back to {peer}."),
+        "hub ticket list",
+    )
 
 
 @verb(
@@ -435,8 +508,9 @@ def retract(
             lambda connection: names.handoff_to_ask(connection, number, Request.RETRACT, peer)
         )
         await handoffs.retract(here.hub, here.actor, handoff.id, why)
-        await _show_step(here, handoff, _("{peer} is asked to give {number} back."),
-                         "hub ticket show {number}")
+        await _show_step(
+            here, handoff, _("{peer} is asked to give {number} back."), "hub ticket show {number}"
+        )
 
     session.run(manner, body)
 
@@ -477,7 +551,10 @@ def plan(
             N_('hub ticket plan {number} --eta "2027-01-31 14:00"'),
         )
     _with(
-        manner, number, peer, Party.CONTRACTOR,
+        manner,
+        number,
+        peer,
+        Party.CONTRACTOR,
         lambda here, handoff: handoffs.plan(here.hub, here.actor, handoff.id, wish),
         _("{peer} hears of the plan for {number}."),
     )
@@ -516,8 +593,15 @@ def confirm(
             N_('hub ticket confirm {number} --rating 5 --text "…"'),
         )
     said = Particulars(score=rating, criteria=grades, text=text or reason)
-    _step(manner, number, Act.CONFIRM, said, peer,
-          _("The work of {peer} on {number} is confirmed."), "hub ticket close {number}")
+    _step(
+        manner,
+        number,
+        Act.CONFIRM,
+        said,
+        peer,
+        _("The work of {peer} on {number} is confirmed."),
+        "hub ticket close {number}",
+    )
 
 
 def _criteria(said: tuple[str, ...]) -> dict[str, int]:
@@ -560,8 +644,14 @@ def return_(
             N_("Say what is still wrong."),
             N_('hub ticket return {number} --reason "…"'),
         )
-    _step(manner, number, Act.RETURN, Particulars(reason=why), peer,
-          _("Ticket {number} goes back to {peer} for rework."))
+    _step(
+        manner,
+        number,
+        Act.RETURN,
+        Particulars(reason=why),
+        peer,
+        _("Ticket {number} goes back to {peer} for rework."),
+    )
 
 
 @verb(N_("Close confirmed work."), "hub ticket close T-1001")
@@ -579,8 +669,14 @@ def close(
     code: str | None,
 ) -> None:
     """Close confirmed work."""
-    _step(manner, number, Act.CLOSE, Particulars(reason=reason or text), peer,
-          _("The hand-off of {number} to {peer} is closed."))
+    _step(
+        manner,
+        number,
+        Act.CLOSE,
+        Particulars(reason=reason or text),
+        peer,
+        _("The hand-off of {number} to {peer} is closed."),
+    )
 
 
 @verb(
@@ -615,8 +711,12 @@ def cancel(
         )
         if refuse:
             await handoffs.refuse_cancel(here.hub, here.actor, handoff.id, why)
-            await _show_step(here, handoff, _("{peer} hears that the work on {number} goes on."),
-                             "hub ticket show {number}")
+            await _show_step(
+                here,
+                handoff,
+                _("{peer} hears that the work on {number} goes on."),
+                "hub ticket show {number}",
+            )
             return
         if not why and handoff.party is Party.PRINCIPAL:
             raise _words_missing(
@@ -625,8 +725,9 @@ def cancel(
                 N_('hub ticket cancel {number} --reason "…"'),
             )
         await handoffs.cancel(here.hub, here.actor, handoff.id, why)
-        await _show_step(here, handoff, _("Ticket {number}, {peer}: {state}."),
-                         "hub ticket show {number}")
+        await _show_step(
+            here, handoff, _("Ticket {number}, {peer}: {state}."), "hub ticket show {number}"
+        )
 
     session.run(manner, body)
 
@@ -662,8 +763,12 @@ def detach(
             lambda connection: names.handoff_with(connection, number, Party.PRINCIPAL, peer)
         )
         await handoffs.detach(here.hub, here.actor, handoff.id, why)
-        await _show_step(here, handoff, _("Ticket {number} is free of the hand-off to {peer}."),
-                         "hub ticket handoff {number} --to PARTNER")
+        await _show_step(
+            here,
+            handoff,
+            _("Ticket {number} is free of the hand-off to {peer}."),
+            "hub ticket handoff {number} --to PARTNER",
+        )
 
     session.run(manner, body)
 
@@ -677,8 +782,13 @@ def detach(
 )
 @number_argument
 @_peer_option
-@option("--rating", metavar="N", type=click.IntRange(1, 5), required=True,
-        help=N_("1 (bad) to 5 (very good)."))
+@option(
+    "--rating",
+    metavar="N",
+    type=click.IntRange(1, 5),
+    required=True,
+    help=N_("1 (bad) to 5 (very good)."),
+)
 @_text_option
 @_criteria_option
 def rate(
@@ -692,7 +802,10 @@ def rate(
     """Rate confirmed work."""
     grades = _criteria(criteria)
     _with(
-        manner, number, peer, Party.PRINCIPAL,
+        manner,
+        number,
+        peer,
+        Party.PRINCIPAL,
         lambda here, one: handoffs.rate(here.hub, here.actor, one.id, rating, text, grades),
         _("The work of {peer} on {number} is rated."),
     )
@@ -705,7 +818,10 @@ def rate(
 def reply(manner: Manner, number: str, peer: str | None, text: str) -> None:
     """Reply to a rating."""
     _with(
-        manner, number, peer, Party.CONTRACTOR,
+        manner,
+        number,
+        peer,
+        Party.CONTRACTOR,
         lambda here, one: handoffs.reply_to_rating(here.hub, here.actor, one.id, text),
         _("{peer} hears our reply about {number}."),
     )

@@ -11,7 +11,7 @@ import click
 
 from hub.actions import invitations, links
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import N_, Manner, argument, option, peer_names, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.session import Session
 from hub.domain.agreement import Offer, offer_from_scopes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hub.ids import LinkId
     from hub.storage.links import Link
 
-_peer_argument = argument("peer", metavar="PARTNER")
+_peer_argument = argument("peer", metavar="PARTNER", shell_complete=peer_names)
 _scopes_option = option(
     "--scopes",
     metavar="FILE.yaml",
@@ -48,9 +48,7 @@ _yes_option = option("--yes", is_flag=True, help=N_("Do not ask."))
 @option("--compare", is_flag=True, help=N_("Our people compare digits before it is active."))
 @_scopes_option
 @option("--show-qr", is_flag=True, help=N_("Also as a QR code on the terminal."))
-def invite(
-    manner: Manner, name: str, compare: bool, scopes: Path | None, show_qr: bool
-) -> None:
+def invite(manner: Manner, name: str, compare: bool, scopes: Path | None, show_qr: bool) -> None:
     """Make an invitation."""
     offer = None if scopes is None else read_scopes(scopes)
 
@@ -59,12 +57,14 @@ def invite(
         output.show(
             manner,
             {"id": made.id, "code": made.code, "url": made.url, "expires_at": made.expires_at},
-            Facts([
-                (N_("Code"), made.code),
-                (N_("Link"), made.url),
-                (N_("Valid until"), output.iso(made.expires_at)),
-                (N_("Our key"), invitations.fingerprint(here.hub.account.node_id)),
-            ]),
+            Facts(
+                [
+                    (N_("Code"), made.code),
+                    (N_("Link"), made.url),
+                    (N_("Valid until"), output.iso(made.expires_at)),
+                    (N_("Our key"), invitations.fingerprint(here.hub.account.node_id)),
+                ]
+            ),
         )
         if show_qr and not manner.json:
             _show_qr(made.url)
@@ -109,8 +109,12 @@ def read_scopes(path: Path) -> Offer:
 
 def _bad_scopes(place: str, problem: str, hint: str = "") -> Misconfigured:
     return Misconfigured(
-        "scopes_invalid", "{place}: {problem}", hint="{advice}" if hint else "",
-        place=place, problem=problem, advice=hint,
+        "scopes_invalid",
+        "{place}: {problem}",
+        hint="{advice}" if hint else "",
+        place=place,
+        problem=problem,
+        advice=hint,
     )
 
 
@@ -157,17 +161,16 @@ def accept(manner: Manner, code: str, yes: bool, scopes: Path | None) -> None:
     told = _progress(manner)
 
     async def body(here: Session) -> None:
-        prepared = await linking.accept(
-            here.hub, here.transport, here.actor, code, offer, told
-        )
+        prepared = await linking.accept(here.hub, here.transport, here.actor, code, offer, told)
         link_id = prepared.link.id
         view = await _view(here, link_id)
         if not yes:
             if not session.may_ask(manner):
                 _show_link(here, view)
                 output.warn(manner, _("Nothing is signed yet: this was not answered with --yes."))
-                output.done(manner, _("Compare the digits, then sign."),
-                            f"hub link confirm {link_id}")
+                output.done(
+                    manner, _("Compare the digits, then sign."), f"hub link confirm {link_id}"
+                )
                 return
             _ask(manner, view)
         link = await _sign(here, link_id)
@@ -219,10 +222,16 @@ def _terms_in_words(view: LinkView) -> list[str]:
         ours, theirs = theirs, ours
     said = []
     for name, text, closed in (
-        (ours, N_("We hand tickets to {peer} and show: {what}."),
-         N_("We hand no tickets to {peer}.")),
-        (theirs, N_("{peer} hands tickets to us and shows: {what}."),
-         N_("{peer} hands no tickets to us.")),
+        (
+            ours,
+            N_("We hand tickets to {peer} and show: {what}."),
+            N_("We hand no tickets to {peer}."),
+        ),
+        (
+            theirs,
+            N_("{peer} hands tickets to us and shows: {what}."),
+            N_("{peer} hands no tickets to us."),
+        ),
     ):
         direction = directions.get(name, {})
         template = text if direction.get("hand_off") else closed
@@ -248,16 +257,18 @@ def _show_link(here: Session, view: LinkView) -> None:
     output.show(
         here.manner,
         _document(here, view),
-        Facts([
-            (N_("Id"), view.id),
-            (N_("State"), Word(view.state)),
-            *_about(view),
-            (N_("Waiting"), view.waiting or None),
-            (N_("Delivery"), Word(view.health)),
-            (N_("Error"), view.last_error),
-            (N_("Next"), view.next_at),
-            (N_("Active since"), view.active_at),
-        ]),
+        Facts(
+            [
+                (N_("Id"), view.id),
+                (N_("State"), Word(view.state)),
+                *_about(view),
+                (N_("Waiting"), view.waiting or None),
+                (N_("Delivery"), Word(view.health)),
+                (N_("Error"), view.last_error),
+                (N_("Next"), view.next_at),
+                (N_("Active since"), view.active_at),
+            ]
+        ),
         Heading(_("Agreement")),
         Facts([("", line) for line in _terms_in_words(view)]),
     )
@@ -295,16 +306,20 @@ def list_(manner: Manner) -> None:
         if invited and sys.stdout.isatty():  # a pipe gets rows of one kind
             parts = [
                 Heading(_("Invitations nobody has used")),
-                Table((N_("Partner"), N_("Valid until"), N_("Id")),
-                      [(one.peer, one.expires_at, one.id) for one in invited]),
+                Table(
+                    (N_("Partner"), N_("Valid until"), N_("Id")),
+                    [(one.peer, one.expires_at, one.id) for one in invited],
+                ),
             ]
         output.show(
             manner,
             {"links": found, "invitations": list(invited)},
             Table(
                 (N_("Partner"), N_("State"), N_("Waiting"), N_("Delivery"), N_("Id")),
-                [(one.peer.name, Word(one.state), one.waiting, Word(one.health), one.id)
-                 for one in found],
+                [
+                    (one.peer.name, Word(one.state), one.waiting, Word(one.health), one.id)
+                    for one in found
+                ],
                 _('No partners yet. Invite the first one:  hub link invite "NAME"'),
             ),
             *parts,
@@ -366,8 +381,11 @@ def suspend(manner: Manner, peer: str, reason: str) -> None:
         link = await here.read(lambda connection: names.link(connection, peer))
         await links.suspend(here.hub, here.actor, link.id, reason)
         _show_link(here, await _view(here, link.id))
-        output.done(manner, _("The link with {peer} is suspended.").format(peer=link.peer_name),
-                    f"hub link resume {link.id}")
+        output.done(
+            manner,
+            _("The link with {peer} is suspended.").format(peer=link.peer_name),
+            f"hub link resume {link.id}",
+        )
 
     session.run(manner, body)
 

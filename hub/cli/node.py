@@ -88,8 +88,14 @@ def init(
     output.show(
         manner,
         document,
-        Facts([(N_("Node"), opened.account.node_id), (N_("Name"), opened.account.name),
-               (N_("Address"), opened.account.base_url), (N_("Data"), str(settings.data))]),
+        Facts(
+            [
+                (N_("Node"), opened.account.node_id),
+                (N_("Name"), opened.account.name),
+                (N_("Address"), opened.account.base_url),
+                (N_("Data"), str(settings.data)),
+            ]
+        ),
     )
     text = _("The node is ready.") if created else _("The node was there already.")
     output.done(manner, text, "hub serve")
@@ -361,28 +367,43 @@ def status(manner: Manner) -> None:
             states[link.state] = states.get(link.state, 0) + 1
         served = is_served(here.settings.data)
         said = [
-            {"kind": one.kind, "subject": one.subject, "at": one.at,
-             "text": alert_text(one.text, one.facts)}
+            {
+                "kind": one.kind,
+                "subject": one.subject,
+                "at": one.at,
+                "text": alert_text(one.text, one.facts),
+            }
             for one in alerts
         ]
         output.show(
             manner,
-            {"node_id": hub.account.node_id, "name": hub.account.name,
-             "url": hub.account.base_url, "data": str(here.settings.data), "serving": served,
-             "links": states, "waiting": waiting, "alerts": said},
-            Facts([
-                (N_("Name"), hub.account.name),
-                (N_("Node"), hub.account.node_id),
-                (N_("Address"), hub.account.base_url),
-                (N_("Data"), str(here.settings.data)),
-                (N_("Serving"), Word("yes" if served else "no")),
-                (N_("Links"), ", ".join(f"{state} {n}" for state, n in states.items()) or "0"),
-                (N_("Without a receipt"), waiting.unreceipted),
-                (N_("Not applied yet"), waiting.not_applied),
-                (N_("Files on their way"), waiting.files),
-            ]),
-            Table((N_("When"), N_("What")),
-                  [(one.at, alert_text(one.text, one.facts)) for one in alerts]),
+            {
+                "node_id": hub.account.node_id,
+                "name": hub.account.name,
+                "url": hub.account.base_url,
+                "data": str(here.settings.data),
+                "serving": served,
+                "links": states,
+                "waiting": waiting,
+                "alerts": said,
+            },
+            Facts(
+                [
+                    (N_("Name"), hub.account.name),
+                    (N_("Node"), hub.account.node_id),
+                    (N_("Address"), hub.account.base_url),
+                    (N_("Data"), str(here.settings.data)),
+                    (N_("Serving"), Word("yes" if served else "no")),
+                    (N_("Links"), ", ".join(f"{state} {n}" for state, n in states.items()) or "0"),
+                    (N_("Without a receipt"), waiting.unreceipted),
+                    (N_("Not applied yet"), waiting.not_applied),
+                    (N_("Files on their way"), waiting.files),
+                ]
+            ),
+            Table(
+                (N_("When"), N_("What")),
+                [(one.at, alert_text(one.text, one.facts)) for one in alerts],
+            ),
         )
 
     session.run(manner, body)

@@ -21,16 +21,42 @@ from hub.cli.problems import runnable
 from hub.i18n import gettext as _
 
 _COLOURS: Final = {
-    "active": "green", "received": "green", "resolved": "green", "confirmed": "green",
-    "available": "green", "healthy": "green", "ok": "green",
-    "offered": "yellow", "requested": "yellow", "awaiting_confirmation": "yellow",
-    "pending": "yellow", "queued": "yellow", "sent": "yellow", "rework": "yellow",
-    "suspended": "yellow", "delayed": "yellow", "announced": "yellow", "fetching": "yellow",
-    "warning": "yellow", "urgent": "red", "high": "yellow",
-    "failed": "red", "parked": "red", "declined": "red", "handed_back": "red",
-    "overdue": "red", "unreachable": "red", "refused": "red", "gone": "red",
-    "accepted": "cyan", "in_progress": "cyan", "new": "cyan", "open": "cyan",
-    "closed": "bright_black", "cancelled": "bright_black", "void": "bright_black",
+    "active": "green",
+    "received": "green",
+    "resolved": "green",
+    "confirmed": "green",
+    "available": "green",
+    "healthy": "green",
+    "ok": "green",
+    "offered": "yellow",
+    "requested": "yellow",
+    "awaiting_confirmation": "yellow",
+    "pending": "yellow",
+    "queued": "yellow",
+    "sent": "yellow",
+    "rework": "yellow",
+    "suspended": "yellow",
+    "delayed": "yellow",
+    "announced": "yellow",
+    "fetching": "yellow",
+    "warning": "yellow",
+    "urgent": "red",
+    "high": "yellow",
+    "failed": "red",
+    "parked": "red",
+    "declined": "red",
+    "handed_back": "red",
+    "overdue": "red",
+    "unreachable": "red",
+    "refused": "red",
+    "gone": "red",
+    "accepted": "cyan",
+    "in_progress": "cyan",
+    "new": "cyan",
+    "open": "cyan",
+    "closed": "bright_black",
+    "cancelled": "bright_black",
+    "void": "bright_black",
 }
 
 
@@ -189,9 +215,11 @@ def _coloured(stream: Any) -> bool:
 def _for_pipe(part: Part) -> None:
     if isinstance(part, Heading):
         return
-    rows = part.rows if isinstance(part, Table) else [
-        (name, value) for name, value in part.pairs if value is not None
-    ]
+    rows = (
+        part.rows
+        if isinstance(part, Table)
+        else [(name, value) for name, value in part.pairs if value is not None]
+    )
     for row in rows:
         print("\t".join(_raw(cell) for cell in row))
 

@@ -15,7 +15,7 @@ from typing import Final
 import click
 
 from hub.cli import problems
-from hub.cli.grammar import N_, Branch, Entry, Leaf, Manner, Noun, speak_click
+from hub.cli.grammar import N_, Branch, Entry, Leaf, Manner, Noun, Opt, speak_click
 from hub.errors import HubError
 from hub.i18n import gettext as _
 from hub.i18n import set_language
@@ -140,8 +140,30 @@ def root() -> click.Group:
         N_("Exchange tickets with partner companies, each on its own node."),
         GRAMMAR,
         top=True,
+        params=[
+            Opt(
+                ["--version"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=_show_version,
+                help=N_("Show the version and exit."),
+            )
+        ],
         context_settings={"help_option_names": ["--help", "-h"], "max_content_width": 100},
     )
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        print(f"hub {version('ticket-exchange-hub')}")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        print("hub")
+    ctx.exit()
 
 
 def run(argv: Sequence[str]) -> int:

@@ -17,8 +17,10 @@ from hub.i18n import gettext as _
 from hub.protocol import payloads
 
 
-@verb(N_("Write all schemas (messages and output of commands) into a folder."),
-      "hub schema export ./schemas")
+@verb(
+    N_("Write all schemas (messages and output of commands) into a folder."),
+    "hub schema export ./schemas",
+)
 @argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def export(manner: Manner, folder: Path) -> None:
     """Write all schemas."""
@@ -28,10 +30,14 @@ def export(manner: Manner, folder: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
         written.append(name)
-    output.show(manner, {"folder": str(folder), "schemas": written},
-                Table((N_("Schema"),), [(one,) for one in written]))
-    output.done(manner, _("{n} schemas are written to {folder}.").format(
-        n=len(written), folder=folder))
+    output.show(
+        manner,
+        {"folder": str(folder), "schemas": written},
+        Table((N_("Schema"),), [(one,) for one in written]),
+    )
+    output.done(
+        manner, _("{n} schemas are written to {folder}.").format(n=len(written), folder=folder)
+    )
 
 
 def _sources() -> list[tuple[str, Path]]:
@@ -57,15 +63,16 @@ def validate(manner: Manner, name: str, file: Any) -> None:
     known = {Path(one).name.removesuffix(".json"): path for one, path in _sources()}
     if name not in known:
         raise NotFound(
-            "schema_unknown", "There is no schema '{name}'.", hint="Known: {known}",
-            name=name, known=" ".join(known),
+            "schema_unknown",
+            "There is no schema '{name}'.",
+            hint="Known: {known}",
+            name=name,
+            known=" ".join(known),
         )
     try:
         instance = json.load(file)
     except ValueError as error:
-        raise Refused(
-            "malformed", "The document is not JSON: {why}.", why=str(error)
-        ) from error
+        raise Refused("malformed", "The document is not JSON: {why}.", why=str(error)) from error
     schema = json.loads(known[name].read_text(encoding="utf-8"))
     shared = [json.loads(path.read_text("utf-8")) for path in known.values() if "defs" in path.name]
     validator = jsonschema_rs.Draft202012Validator(
@@ -78,9 +85,13 @@ def validate(manner: Manner, name: str, file: Any) -> None:
         {"at": "/" + "/".join(map(str, one.instance_path)), "problem": one.message}
         for one in validator.iter_errors(instance)
     ]
-    output.show(manner, {"ok": not found, "schema": name, "problems": found},
-                Table((N_("Where"), N_("What")), [(one["at"], one["problem"]) for one in found]))
+    output.show(
+        manner,
+        {"ok": not found, "schema": name, "problems": found},
+        Table((N_("Where"), N_("What")), [(one["at"], one["problem"]) for one in found]),
+    )
     if found:
-        raise Refused("schema_invalid", "The document does not follow the schema '{name}'.",
-                      name=name)
+        raise Refused(
+            "schema_invalid", "The document does not follow the schema '{name}'.", name=name
+        )
     output.done(manner, _("The document follows the schema."))

@@ -17,7 +17,7 @@ from hub.actions import files, tickets
 from hub.actions.context import Hub
 from hub.actions.files import NewFile
 from hub.cli import output, session, words
-from hub.cli.grammar import N_, Manner, argument, one_of, option, verb
+from hub.cli.grammar import N_, Manner, argument, one_of, option, ticket_numbers, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
@@ -40,8 +40,10 @@ from hub.queries.tickets import HandoffView, TicketView
 
 P = TypeVar("P", Contact, Site, Asset, Requester)
 
-_SHORT_NAMES: Final = {"asset.inventory": "asset.inventory_number",
-                       "asset.serial": "asset.serial_number"}
+_SHORT_NAMES: Final = {
+    "asset.inventory": "asset.inventory_number",
+    "asset.serial": "asset.serial_number",
+}
 _PARTS: Final = {
     "contact": ("name", "phone", "email", "note"),
     "site": ("name", "address", "note", "parent"),
@@ -49,7 +51,7 @@ _PARTS: Final = {
     "requester": ("name", "email", "phone"),
 }
 
-number_argument = argument("number", metavar="NUMBER")
+number_argument = argument("number", metavar="NUMBER", shell_complete=ticket_numbers)
 attach_option = option(
     "--attach",
     "attached",
@@ -200,8 +202,17 @@ def list_(manner: Manner, status: str | None, limit: int, before: str | None) ->
         {"tickets": lines, "next": lines[-1].id if len(lines) == limit else None},
         Table(
             (N_("Number"), N_("Status"), N_("Priority"), N_("Title"), N_("Due"), N_("Changed")),
-            [(one.number, Word(one.status), Word(one.priority), one.title, one.due_at,
-              one.updated_at) for one in lines],
+            [
+                (
+                    one.number,
+                    Word(one.status),
+                    Word(one.priority),
+                    one.title,
+                    one.due_at,
+                    one.updated_at,
+                )
+                for one in lines
+            ],
             _('No tickets yet. Make one:  hub ticket new --title "…"'),
         ),
     )
@@ -216,8 +227,10 @@ def show(manner: Manner, number: str) -> None:
     if acts := sorted({act for one in found.handoffs for act in one.acts}):
         commands = " | ".join(act.replace("_", "-") for act in acts if act != "cancelled")
         if commands and not manner.json:
-            output.say(manner, _("  Next:  {command}").format(
-                command=f"hub ticket {commands} {found.number}"))
+            output.say(
+                manner,
+                _("  Next:  {command}").format(command=f"hub ticket {commands} {found.number}"),
+            )
 
 
 def document(found: TicketView) -> dict[str, Any]:
@@ -226,8 +239,7 @@ def document(found: TicketView) -> dict[str, Any]:
         **output.members(found),
         "handoffs": [handoff_document(one) for one in found.handoffs],
         "comments": [
-            {**output.members(one), "attachments": list(one.attachments)}
-            for one in found.comments
+            {**output.members(one), "attachments": list(one.attachments)} for one in found.comments
         ],
     }
 
@@ -252,30 +264,49 @@ def _parts(found: TicketView) -> list[output.Part]:
         return ", ".join(v for v in output.members(part).values() if v) or None
 
     parts: list[output.Part] = [
-        Facts([
-            (N_("Number"), found.number),
-            (N_("Title"), found.title),
-            (N_("Status"), Word(found.status)),
-            (N_("Priority"), Word(found.priority)),
-            (N_("Service"), found.service or None),
-            (N_("Due"), found.due_at),
-            (N_("Requester"), joined(found.requester)),
-            (N_("Contact"), joined(found.contact)),
-            (N_("Site"), joined(found.site)),
-            (N_("Asset"), joined(found.asset)),
-            *[(one.name, one.value) for one in found.fields],
-            (N_("Description"), found.description or None),
-            *[("☑" if one.done else "☐", one.text) for one in found.checklist],
-        ])
+        Facts(
+            [
+                (N_("Number"), found.number),
+                (N_("Title"), found.title),
+                (N_("Status"), Word(found.status)),
+                (N_("Priority"), Word(found.priority)),
+                (N_("Service"), found.service or None),
+                (N_("Due"), found.due_at),
+                (N_("Requester"), joined(found.requester)),
+                (N_("Contact"), joined(found.contact)),
+                (N_("Site"), joined(found.site)),
+                (N_("Asset"), joined(found.asset)),
+                *[(one.name, one.value) for one in found.fields],
+                (N_("Description"), found.description or None),
+                *[("☑" if one.done else "☐", one.text) for one in found.checklist],
+            ]
+        )
     ]
     if found.handoffs:
         parts += [
             Heading(_("Hand-offs")),
             Table(
-                (N_("Partner"), N_("We are"), N_("State"), N_("Their number"), N_("Since"),
-                 N_("Round"), N_("Rating")),
-                [(one.peer, Word(one.role), Word(one.state), one.peer_number, one.since, one.round,
-                  None if one.rating is None else one.rating.score) for one in found.handoffs],
+                (
+                    N_("Partner"),
+                    N_("We are"),
+                    N_("State"),
+                    N_("Their number"),
+                    N_("Since"),
+                    N_("Round"),
+                    N_("Rating"),
+                ),
+                [
+                    (
+                        one.peer,
+                        Word(one.role),
+                        Word(one.state),
+                        one.peer_number,
+                        one.since,
+                        one.round,
+                        None if one.rating is None else one.rating.score,
+                    )
+                    for one in found.handoffs
+                ],
             ),
         ]
         parts += [Facts([(one.peer, text)]) for one in found.handoffs if (text := _story(one))]
@@ -292,8 +323,15 @@ def _parts(found: TicketView) -> list[output.Part]:
             Heading(_("Comments")),
             Table(
                 (N_("When"), N_("Who"), N_("For"), N_("What")),
-                [(one.at, f"{one.author} ({one.account})", Word(one.visibility),
-                  _("(taken back)") if one.redacted else one.body) for one in found.comments],
+                [
+                    (
+                        one.at,
+                        f"{one.author} ({one.account})",
+                        Word(one.visibility),
+                        _("(taken back)") if one.redacted else one.body,
+                    )
+                    for one in found.comments
+                ],
             ),
         ]
     if found.attachments:
@@ -301,8 +339,10 @@ def _parts(found: TicketView) -> list[output.Part]:
             Heading(_("Files")),
             Table(
                 (N_("Name"), N_("Bytes"), N_("State"), N_("For")),
-                [(one.name, one.size, Word(one.state), Word(one.visibility))
-                 for one in found.attachments],
+                [
+                    (one.name, one.size, Word(one.state), Word(one.visibility))
+                    for one in found.attachments
+                ],
             ),
         ]
     return parts
@@ -319,7 +359,8 @@ def _story(one: HandoffView) -> str | None:
         one.rating.text if one.rating else None,
         one.rating.reply if one.rating else None,
         _("asks to cancel: {why}").format(why=one.request_reason or "")
-        if one.request == "cancel_request" else None,
+        if one.request == "cancel_request"
+        else None,
     ]
     return " · ".join(text for text in said if text) or None
 
@@ -430,8 +471,8 @@ def attach(
     manner: Manner, number: str, attached: tuple[Path, ...], internal: bool, client: bool
 ) -> None:
     """Put files on a ticket."""
-    visibility = Visibility.INTERNAL if internal else (
-        Visibility.CLIENT if client else Visibility.PUBLIC
+    visibility = (
+        Visibility.INTERNAL if internal else (Visibility.CLIENT if client else Visibility.PUBLIC)
     )
 
     async def body(here: Session) -> None:
@@ -454,8 +495,14 @@ def attach(
 )
 @number_argument
 @argument("name", metavar="NAME")
-@option("-o", "--output", "target", metavar="FILE", required=True,
-        help=N_("Where to ('-': standard output)."))
+@option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    required=True,
+    help=N_("Where to ('-': standard output)."),
+)
 def file(manner: Manner, number: str, name: str, target: str) -> None:
     """Save a file of a ticket."""
 
@@ -469,8 +516,7 @@ def file(manner: Manner, number: str, name: str, target: str) -> None:
         output.show(
             manner,
             {"name": view.name, "size": view.size, "sha256": view.sha256, "file": target},
-            Facts([(N_("Name"), view.name), (N_("Bytes"), view.size),
-                   ("SHA-256", view.sha256)]),
+            Facts([(N_("Name"), view.name), (N_("Bytes"), view.size), ("SHA-256", view.sha256)]),
         )
         output.done(manner, _("Saved as {file}.").format(file=target))
 

@@ -19,8 +19,13 @@ from hub.queries import agents
     'hub token new "Service desk" --scope tickets:read --scope tickets:write',
 )
 @argument("label", metavar="LABEL")
-@option("--scope", "scopes", multiple=True, metavar="SCOPE",
-        help=N_("What it may be used for; may be repeated (without: everything but admin)."))
+@option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help=N_("What it may be used for; may be repeated (without: everything but admin)."),
+)
 @option("--for", "owner", metavar="EMAIL", help=N_("For which agent it acts (else who acts)."))
 @option("--expires", metavar="ISO", help=N_("It opens nothing after that."))
 def new(
@@ -38,15 +43,23 @@ def new(
         agent_id = AgentId(here.actor.ref)
         if owner is not None:
             agent_id = (await here.read(lambda connection: agents.named(connection, owner))).id
-        token_id, plaintext = await tokens.new(
-            here.hub, here.actor, agent_id, label, wanted, until
-        )
+        token_id, plaintext = await tokens.new(here.hub, here.actor, agent_id, label, wanted, until)
         output.show(
             manner,
-            {"id": token_id, "label": label, "token": plaintext, "scopes": sorted(wanted),
-             "expires_at": until},
-            Facts([(N_("Id"), token_id), (N_("Token"), plaintext),
-                   (N_("Scopes"), " ".join(sorted(wanted)))]),
+            {
+                "id": token_id,
+                "label": label,
+                "token": plaintext,
+                "scopes": sorted(wanted),
+                "expires_at": until,
+            },
+            Facts(
+                [
+                    (N_("Id"), token_id),
+                    (N_("Token"), plaintext),
+                    (N_("Scopes"), " ".join(sorted(wanted))),
+                ]
+            ),
         )
         output.done(manner, _("Keep it safe: it is not shown again."), "hub token list")
 
@@ -81,8 +94,17 @@ def list_(manner: Manner) -> None:
             {"tokens": rows},
             Table(
                 (N_("Label"), N_("Agent"), N_("State"), N_("Scopes"), N_("Last used"), N_("Id")),
-                [(row["label"], row["agent"], Word(row["state"]), " ".join(row["scopes"]),
-                  row["last_used_at"], row["id"]) for row in rows],
+                [
+                    (
+                        row["label"],
+                        row["agent"],
+                        Word(row["state"]),
+                        " ".join(row["scopes"]),
+                        row["last_used_at"],
+                        row["id"],
+                    )
+                    for row in rows
+                ],
                 _('No tokens yet. Make one:  hub token new "LABEL"'),
             ),
         )

@@ -46,8 +46,10 @@ def list_(manner: Manner) -> None:
     )
 
 
-@verb(N_("An agent, and their tokens, may do nothing from now on."),
-      "hub user disable olga@plus.example")
+@verb(
+    N_("An agent, and their tokens, may do nothing from now on."),
+    "hub user disable olga@plus.example",
+)
 @argument("name", metavar="EMAIL")
 def disable(manner: Manner, name: str) -> None:
     """Disable an agent."""

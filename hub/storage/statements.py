@@ -89,7 +89,7 @@ class _Statement:
         if isinstance(self._statement, Select):
             for index, column in enumerate(self._statement.selected_columns):
                 read = column.type.dialect_impl(dialect).result_processor(dialect, None)
-                both = _chained(read, self._converts.get(column.key))
+                both = _chained(read, self._converts.get(column.key or ""))
                 if both is not None:
                     results.append((index, both))
         return _Plan(dialect, compiled.string, tuple(takes), fixed, tuple(results))
@@ -131,7 +131,7 @@ class Query(Generic[R]):
         self._converts = converts
         self._prepared = _Statement(statement, converts=converts)
         self._locking = statement.with_for_update()
-        self._names = [column.key for column in statement.selected_columns]
+        self._names = [column.key or "" for column in statement.selected_columns]
 
     def all(self, connection: Connection, **values: object) -> list[R]:
         """Every row."""

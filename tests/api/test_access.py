@@ -246,7 +246,10 @@ async def test_a_file_of_another_ticket_is_not_there(desk: Desk) -> None:
     mine, other = await desk.ticket(), await desk.ticket()
     (file,) = (
         await desk.ours.call(
-            "POST", f"/tickets/{mine['id']}/files", data=b"x", query="?name=a.txt",
+            "POST",
+            f"/tickets/{mine['id']}/files",
+            data=b"x",
+            query="?name=a.txt",
             headers={"Content-Type": "text/plain"},
         )
     ).said["items"]

@@ -19,11 +19,19 @@ ACT = "Акт выполненных работ\n".encode() * 500
 
 
 async def put(
-    ours: Program, ticket: Any, name: str, data: Any, media_type: str = "text/plain", query: str = ""
+    ours: Program,
+    ticket: Any,
+    name: str,
+    data: Any,
+    media_type: str = "text/plain",
+    query: str = "",
 ) -> Answered:
     return await ours.call(
-        "POST", f"/tickets/{ticket['id']}/files", data=data,
-        query=f"?name={quote(name, safe='')}{query}", headers={"Content-Type": media_type},
+        "POST",
+        f"/tickets/{ticket['id']}/files",
+        data=data,
+        query=f"?name={quote(name, safe='')}{query}",
+        headers={"Content-Type": media_type},
     )
 
 
@@ -33,7 +41,11 @@ async def test_a_file_comes_back_byte_for_byte(desk: Desk) -> None:
     assert said.status == 201
     (file,) = said.said["items"]
     assert (file["name"], file["size"], file["sha256"], file["visibility"], file["state"]) == (
-        "акт №7.txt", len(ACT), sha256(ACT).hexdigest(), "public", "available",
+        "акт №7.txt",
+        len(ACT),
+        sha256(ACT).hexdigest(),
+        "public",
+        "available",
     )
     for name in (file["id"], quote("акт №7.txt")):
         got = await desk.ours.call("GET", f"/tickets/{ticket['number']}/files/{name}")
@@ -91,7 +103,8 @@ async def test_a_hostile_name_does_no_harm(desk: Desk, name: str, kept: str) -> 
 
 
 @pytest.mark.parametrize(
-    "media_type", ["text/html; charset=x", "nonsense", "text/plain, text/html", "a/b\tc", "x/" + "y" * 200]
+    "media_type",
+    ["text/html; charset=x", "nonsense", "text/plain, text/html", "a/b\tc", "x/" + "y" * 200],
 )
 async def test_a_media_type_is_one_or_unknown_bytes(desk: Desk, media_type: str) -> None:
     ticket = await desk.ticket()
@@ -108,7 +121,8 @@ async def test_several_files_in_parts(desk: Desk) -> None:
     said = await desk.ours.call("POST", f"/tickets/{ticket['id']}/files", data=form)
     assert said.status == 201, said.raw
     assert [(one["name"], one["media_type"], one["visibility"]) for one in said.said["items"]] == [
-        ("акт.txt", "text/plain", "internal"), ('фото "1".png', "image/png", "internal"),
+        ("акт.txt", "text/plain", "internal"),
+        ('фото "1".png', "image/png", "internal"),
     ]
 
 
@@ -159,7 +173,9 @@ async def test_a_comment_brings_its_files_along(pair: Pair) -> None:
 async def test_parts_that_are_none_are_refused(desk: Desk, body: bytes, status: int) -> None:
     ticket = await desk.ticket()
     said = await desk.ours.call(
-        "POST", f"/tickets/{ticket['id']}/files", data=body,
+        "POST",
+        f"/tickets/{ticket['id']}/files",
+        data=body,
         headers={"Content-Type": "multipart/form-data; boundary=x"},
     )
     assert said.status == status, said.raw
@@ -197,7 +213,8 @@ async def test_an_upload_that_breaks_off_leaves_nothing(desk: Desk) -> None:
     writer.write(
         f"POST /api/v1/tickets/{ticket['id']}/files?name=a HTTP/1.1\r\nHost: x\r\n"
         f"Authorization: Bearer {desk.ours.token}\r\nContent-Type: text/plain\r\n"
-        "Content-Length: 100000\r\n\r\n".encode() + b"x" * 50_000
+        "Content-Length: 100000\r\n\r\n".encode()
+        + b"x" * 50_000
     )
     await writer.drain()
     writer.close()

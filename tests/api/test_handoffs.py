@@ -13,7 +13,9 @@ async def test_from_offer_to_rating(pair: Pair) -> None:
     child = await theirs.get(f"/tickets/{line['id']}")
     (seen,) = child["handoffs"]
     assert (seen["id"], seen["role"], seen["peer_number"]) == (
-        handoff, "contractor", ticket["number"],
+        handoff,
+        "contractor",
+        ticket["number"],
     )
     assert seen["acts"] == ["accept", "decline"]
 
@@ -26,7 +28,9 @@ async def test_from_offer_to_rating(pair: Pair) -> None:
         f"/handoffs/{handoff}/pend", {"reason": "awaiting_parts", "text": "Ждём головку"}
     )
     assert (pending["state"], pending["pend_reason"]) == ("pending", "awaiting_parts")
-    await theirs.post(f"/handoffs/{handoff}/plan", {"stage": "в пути", "eta": "2026-11-24T09:00:00Z"})
+    await theirs.post(
+        f"/handoffs/{handoff}/plan", {"stage": "в пути", "eta": "2026-11-24T09:00:00Z"}
+    )
     await theirs.post(
         f"/handoffs/{handoff}/resolve", {"resolution": "Заменили головку", "effort_minutes": 40}
     )
@@ -34,7 +38,9 @@ async def test_from_offer_to_rating(pair: Pair) -> None:
 
     here = await ours.get(f"/handoffs/{handoff}")
     assert (here["state"], here["stage"], here["acts"]) == (
-        "resolved", "в пути", ["confirm", "return", "cancel"],
+        "resolved",
+        "в пути",
+        ["confirm", "return", "cancel"],
     )
     returned = await ours.post(f"/handoffs/{handoff}/return", {"reason": "Снова не печатает"})
     assert (returned["state"], returned["round"]) == ("rework", 1)
@@ -113,10 +119,19 @@ async def test_a_step_that_is_not_ours_now_is_a_conflict_and_changes_nothing(pai
     _, handoff = await pair.offered()
     before = await pair.ours.get(f"/handoffs/{handoff}")
     for act, body in [
-        ("accept", {}), ("decline", {}), ("start", {}), ("pend", {"reason": "no_access"}),
-        ("resolve", {"resolution": "x"}), ("hand-back", {"reason": "x"}), ("confirm", {}),
-        ("return", {"reason": "x"}), ("close", {}), ("retract", {"reason": "x"}),
-        ("plan", {"stage": "x"}), ("rate", {"score": 5}), ("reply", {"text": "x"}),
+        ("accept", {}),
+        ("decline", {}),
+        ("start", {}),
+        ("pend", {"reason": "no_access"}),
+        ("resolve", {"resolution": "x"}),
+        ("hand-back", {"reason": "x"}),
+        ("confirm", {}),
+        ("return", {"reason": "x"}),
+        ("close", {}),
+        ("retract", {"reason": "x"}),
+        ("plan", {"stage": "x"}),
+        ("rate", {"score": 5}),
+        ("reply", {"text": "x"}),
     ]:
         said = await pair.ours.call("POST", f"/handoffs/{handoff}/{act}", body)
         assert (said.status, said.code) == (409, "wrong_pen"), act
@@ -125,9 +140,7 @@ async def test_a_step_that_is_not_ours_now_is_a_conflict_and_changes_nothing(pai
 
 async def test_a_ticket_cannot_go_to_the_same_partner_twice(pair: Pair) -> None:
     ticket, _ = await pair.offered()
-    said = await pair.ours.call(
-        "POST", f"/tickets/{ticket['id']}/handoffs", {"peer": "Мастер-Юг"}
-    )
+    said = await pair.ours.call("POST", f"/tickets/{ticket['id']}/handoffs", {"peer": "Мастер-Юг"})
     assert (said.status, said.code) == (409, "duplicate_offer")
 
 

@@ -28,8 +28,11 @@ async def run(pair: Pair, folder: Path, *command: str) -> str:
         "PYTHONIOENCODING": "utf-8",
     }
     process = await asyncio.create_subprocess_exec(
-        *command, cwd=folder, env=env,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        *command,
+        cwd=folder,
+        env=env,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     out, err = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 0, err.decode() + out.decode()

@@ -51,7 +51,9 @@ async def test_accepted_and_agreed_in_one_request_with_own_terms(
     ours, theirs = strangers
     invited = await ours.post("/invitations", {"peer": "Север"})
     body = {
-        "code": invited["code"], "confirm": True, "scopes": {"as_contractor": {"cancel": "assess"}},
+        "code": invited["code"],
+        "confirm": True,
+        "scopes": {"as_contractor": {"cancel": "assess"}},
     }
     linked = await theirs.post("/links", body, key="k")
     assert linked["state"] == "active"
@@ -86,7 +88,8 @@ async def test_compared_digits_come_before_our_own_signature(
     assert linked["state"] == "awaiting_confirmation"
     (alert,) = (await ours.get("/alerts"))["items"]
     assert (alert["kind"], alert["text"]) == (
-        "compare_digits", "Север accepted the invitation: compare the digits and confirm.",
+        "compare_digits",
+        "Север accepted the invitation: compare the digits and confirm.",
     )
     forget(network)
     assert (await ours.get(f"/links/{linked['id']}"))["digits"] == linked["digits"]
@@ -130,7 +133,9 @@ async def test_suspend_resume_and_close(pair: Pair) -> None:
     assert (await pair.ours.post(f"{path}/resume"))["state"] == "active"
     said = await pair.ours.call("POST", f"{path}/resume", {})
     assert (said.status, said.code) == (409, "not_suspended")
-    assert (await pair.ours.post(f"{path}/close", {"reason": "Конец договора"}))["state"] == "closed"
+    assert (await pair.ours.post(f"{path}/close", {"reason": "Конец договора"}))[
+        "state"
+    ] == "closed"
     await pair.network.run_until_idle()
     assert [one["state"] for one in (await pair.theirs.get("/links"))["items"]] == ["closed"]
 
@@ -192,7 +197,9 @@ async def test_a_parked_message_is_tried_again_or_skipped(
             await pair.theirs.company.turn()
     parked = (await pair.theirs.get("/deliveries", query="?state=parked"))["items"]
     assert {one["direction"] for one in parked} == {"in"} and len(parked) == 2
-    assert {one["kind"] for one in (await pair.theirs.get("/alerts"))["items"]} == {"message_parked"}
+    assert {one["kind"] for one in (await pair.theirs.get("/alerts"))["items"]} == {
+        "message_parked"
+    }
     later, earlier = parked
     await pair.theirs.post(f"/deliveries/{earlier['id']}/replay")
     skipped = await pair.theirs.post(f"/deliveries/{later['id']}/skip", {"reason": "Не нужно"})

@@ -43,7 +43,10 @@ async def test_a_ticket_with_a_comment_and_a_file(desk: Desk) -> None:
     made = await desk.ticket(contact={"name": "Пётр"}, due_at="2026-12-01T09:00:00Z")
     await desk.ours.post(f"/tickets/{made['number']}/comments", {"body": "Слово"})
     said = await desk.ours.call(
-        "POST", f"/tickets/{made['number']}/files", data=b"x", query="?name=a%00b.txt",
+        "POST",
+        f"/tickets/{made['number']}/files",
+        data=b"x",
+        query="?name=a%00b.txt",
         headers={"Content-Type": "text/plain"},
     )
     assert said.said["items"][0]["name"] == "ab.txt"

@@ -29,16 +29,16 @@ async def test_every_route_is_described_and_everything_described_is_a_route(desk
         if route.resource is not None and route.resource.canonical.startswith(PREFIX)
     }
     said = await desk.ours.get("/openapi.json")
-    told = {
-        (method.upper(), path) for path, methods in said["paths"].items() for method in methods
-    }
+    told = {(method.upper(), path) for path, methods in said["paths"].items() for method in methods}
     assert served == told
 
 
 async def test_what_is_said_of_a_route_is_what_it_does(desk: Desk) -> None:
     said = await desk.ours.get("/openapi.json")
     names = [
-        operation["operationId"] for methods in said["paths"].values() for operation in methods.values()
+        operation["operationId"]
+        for methods in said["paths"].values()
+        for operation in methods.values()
     ]
     assert len(names) == len(set(names)) == len(ROUTES)
     for route in ROUTES:

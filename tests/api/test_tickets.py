@@ -17,7 +17,10 @@ WHOLE = {
     "contact": {"name": "Пётр", "phone": "+7 900 000-00-01", "email": "", "note": "после 10"},
     "site": {"name": "Магазин 12", "address": "Ленина, 1", "note": "", "parent": "Продукты"},
     "asset": {
-        "name": "Касса", "model": "АТОЛ 55Ф", "inventory_number": "И-7", "serial_number": "С-9",
+        "name": "Касса",
+        "model": "АТОЛ 55Ф",
+        "inventory_number": "И-7",
+        "serial_number": "С-9",
         "note": "",
     },
     "fields": [{"name": "этаж", "value": "2"}],
@@ -40,7 +43,9 @@ async def test_a_change_changes_what_it_names(desk: Desk) -> None:
     changed = await desk.ours.patch(
         f"/tickets/{made['id']}",
         {
-            "title": "Печатает криво", "status": "open", "assignee": admin,
+            "title": "Печатает криво",
+            "status": "open",
+            "assignee": admin,
             "checklist": [{"item_id": "1", "text": "Проверить", "done": True}],
             "site": {"name": "Магазин 13"},
         },
@@ -172,7 +177,9 @@ async def test_a_comment_is_internal_unless_said_otherwise(pair: Pair) -> None:
     assert (edited["body"], edited["rev"]) == ("Код домофона 13", 2)
     await pair.network.run_until_idle()
     assert await heard() == [("Код домофона 13", 2, False)]
-    await pair.ours.delete(f"/comments/{loud['id']}", query="?reason=%D0%BE%D1%88%D0%B8%D0%B1%D0%BA%D0%B0")
+    await pair.ours.delete(
+        f"/comments/{loud['id']}", query="?reason=%D0%BE%D1%88%D0%B8%D0%B1%D0%BA%D0%B0"
+    )
     await pair.network.run_until_idle()
     assert await heard() == [("", 2, True)]
     said = await pair.ours.call("PATCH", f"/comments/{loud['id']}", {"body": "Ещё"})

@@ -27,8 +27,23 @@ from hub.settings import load
 
 SCHEMAS = Path(__file__).parents[2] / "schemas" / "cli"
 _STEPS = frozenset(
-    "accept decline start pend plan resolve hand-back retract confirm return close cancel detach "
-    "rate reply".split()
+    [
+        "accept",
+        "decline",
+        "start",
+        "pend",
+        "plan",
+        "resolve",
+        "hand-back",
+        "retract",
+        "confirm",
+        "return",
+        "close",
+        "cancel",
+        "detach",
+        "rate",
+        "reply",
+    ]
 )
 
 
@@ -53,7 +68,9 @@ def schema_of(argv: tuple[str, ...]) -> str:
         verb = words[1]
         if verb == "handoff":
             return "ticket-preview" if "--preview" in argv else "ticket-handoff"
-        return "ticket-step" if verb in _STEPS else {"edit": "ticket-new"}.get(verb, f"ticket-{verb}")
+        return (
+            "ticket-step" if verb in _STEPS else {"edit": "ticket-new"}.get(verb, f"ticket-{verb}")
+        )
     if noun == "link" and words[1] in {"confirm", "suspend", "resume", "close"}:
         return "link-show"
     if noun == "delivery" and words[1] in {"replay", "skip"}:

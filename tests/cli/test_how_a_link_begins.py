@@ -52,7 +52,8 @@ def test_suspend_and_resume(two: tuple[Node, Node]) -> None:
     south.until(("link", "show", "Сервис Плюс"), lambda d: d["suspended_by_peer"])
     number = south("ticket", "new", "--title", "Ждёт")["number"]
     assert south("ticket", "handoff", number, "--to", "Сервис Плюс", fails=4)["code"] == (
-        "link_not_active")
+        "link_not_active"
+    )
     assert plus("link", "resume", "Мастер-Юг")["state"] == "active"
     south.until(("link", "show", "Сервис Плюс"), lambda d: d["state"] == "active")
     plus("link", "close", "Мастер-Юг")
@@ -88,8 +89,10 @@ def test_scopes_become_terms_and_a_slip_is_shown_where_it_stands(
     assert told["detail"].startswith(f"{scopes}:3:3")
     assert "disclose" in told["hint"]
     scopes.write_text("as_principal: [")
-    assert f"{scopes}:" in plus(
-        "link", "invite", "Мастер-Юг", "--scopes", str(scopes), fails=3)["detail"]
+    assert (
+        f"{scopes}:"
+        in plus("link", "invite", "Мастер-Юг", "--scopes", str(scopes), fails=3)["detail"]
+    )
     scopes.write_text("as_principal:\n  services: [Касса]\n  disclose:\n    contact: false\n")
     code = plus("link", "invite", "Мастер-Юг", "--scopes", str(scopes))["code"]
     link = south("link", "accept", code, "--yes")

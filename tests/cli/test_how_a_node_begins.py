@@ -19,8 +19,9 @@ from tests.cli.conftest import Node, follows_schema, found, free_port, hub
 
 def test_a_new_node_keeps_its_secrets_to_itself(tmp_path: Path) -> None:
     data = tmp_path / "node"
-    ran = hub("init", "--data", str(data), "--name", "Юг", "--url", "http://127.0.0.1:8101",
-              "--json")
+    ran = hub(
+        "init", "--data", str(data), "--name", "Юг", "--url", "http://127.0.0.1:8101", "--json"
+    )
     assert ran.code == 0
     follows_schema("init", ran.json)
     assert ran.json["created"] is True
@@ -74,8 +75,9 @@ def test_a_name_is_needed_and_the_error_can_be_run(tmp_path: Path) -> None:
 
 
 def test_a_plain_http_address_elsewhere_is_refused(tmp_path: Path) -> None:
-    ran = hub("init", "--name", "Юг", "--url", "http://hub.example", "--json",
-              data=tmp_path / "node")
+    ran = hub(
+        "init", "--name", "Юг", "--url", "http://hub.example", "--json", data=tmp_path / "node"
+    )
     assert (ran.code, ran.json["code"]) == (3, "config_invalid")
     assert not (tmp_path / "node").exists()
 
@@ -123,9 +125,21 @@ def test_serving_says_one_line_refuses_a_second_and_ends_gracefully(node: Node) 
     listen = f"127.0.0.1:{free_port()}"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     with subprocess.Popen(
-        [sys.executable, "-m", "hub", "--json", "serve", "--listen", listen,
-         "--data", str(node.data)],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+        [
+            sys.executable,
+            "-m",
+            "hub",
+            "--json",
+            "serve",
+            "--listen",
+            listen,
+            "--data",
+            str(node.data),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
     ) as serving:
         assert serving.stdout is not None
         assert serving.stderr is not None

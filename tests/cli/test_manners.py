@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import click
+import jsonschema_rs
 import pytest
 
-from hub.cli import output
-from hub.cli.grammar import Noun, Verb
+from hub.cli import completion, output
+from hub.cli.grammar import Manner, Noun, Verb
 from hub.cli.root import root
 from tests.cli.conftest import SCHEMAS, Node, follows_schema, hub
 
@@ -210,10 +211,10 @@ def test_schemas_are_handed_out_and_used(node: Node, tmp_path: Path) -> None:
 
 
 def test_every_schema_of_an_output_is_a_sound_schema() -> None:
-    import jsonschema
-
     for path in SCHEMAS.glob("*.json"):
-        jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
+        schema = json.loads(path.read_text(encoding="utf-8"))
+        jsonschema_rs.meta.validate(schema)
+        assert schema["$id"] == f"urn:txp:schema:cli:{path.stem}"
 
 
 def test_help_comes_at_once() -> None:
@@ -222,7 +223,9 @@ def test_help_comes_at_once() -> None:
     for _ in range(3):
         started = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "hub", "--help"], check=True, env=environment,
+            [sys.executable, "-m", "hub", "--help"],
+            check=True,
+            env=environment,
             stdout=subprocess.DEVNULL,
         )
         taken.append(time.perf_counter() - started)
@@ -247,3 +250,7 @@ def test_completion_is_printed_and_knows_the_verbs(node: Node) -> None:
     assert isinstance(group, Noun)
     names = {one.value for one in group.shell_complete(click.Context(group, obj=None), "ti")}
     assert names == {"ticket"}
+    number = node("ticket", "new", "--title", "Касса")["number"]
+    assert completion.tickets(Manner(data=node.data), "t-1") == [(number, "Касса")]
+    assert completion.partners(Manner(data=node.data), "М") == []
+    assert completion.partners(Manner(data=node.data / "nowhere"), "М") == []

@@ -14,20 +14,46 @@ def test_from_hand_off_to_rating(pair: tuple[Node, Node], tmp_path: Path) -> Non
     photo.write_bytes(b"\xff\xd8 a photo" * 1000)
 
     made = plus(
-        "ticket", "new", "--title", "Не печатает чек", "--description", "Касса 2 молчит",
-        "--priority", "high", "--due", "2037-01-31", "--attach", str(photo),
-        "--field", "contact.name=Анна", "--field", "contact.phone=+7 900 000-00-00",
-        "--field", "site.address=Ленина, 5", "--field", "asset.model=Штрих-М",
-        "--field", "asset.serial=SN-17", "--field", "asset.inventory=INV-9",
-        "--field", "requester.email=secret@client.example", "--field", "договор=42",
-        "--check", "Сфотографировать", "--check", "Чек-лист",
+        "ticket",
+        "new",
+        "--title",
+        "Не печатает чек",
+        "--description",
+        "Касса 2 молчит",
+        "--priority",
+        "high",
+        "--due",
+        "2037-01-31",
+        "--attach",
+        str(photo),
+        "--field",
+        "contact.name=Анна",
+        "--field",
+        "contact.phone=+7 900 000-00-00",
+        "--field",
+        "site.address=Ленина, 5",
+        "--field",
+        "asset.model=Штрих-М",
+        "--field",
+        "asset.serial=SN-17",
+        "--field",
+        "asset.inventory=INV-9",
+        "--field",
+        "requester.email=secret@client.example",
+        "--field",
+        "договор=42",
+        "--check",
+        "Сфотографировать",
+        "--check",
+        "Чек-лист",
     )
     ours = made["number"]
     plus("ticket", "comment", ours, "Клиент ругается", "--internal")
     plus("ticket", "comment", ours, "Мы приняли заявку", "--client")
 
-    preview = plus("ticket", "handoff", ours, "--to", "Мастер-Юг", "--preview", "--without",
-                   "contact")
+    preview = plus(
+        "ticket", "handoff", ours, "--to", "Мастер-Юг", "--preview", "--without", "contact"
+    )
     assert {"label": "Title", "value": "Не печатает чек"} in preview["leaves"]
     assert "Contact" in {one["label"] for one in preview["stays"]}
     assert plus("ticket", "show", ours)["handoffs"] == []  # a preview changes nothing
@@ -37,9 +63,7 @@ def test_from_hand_off_to_rating(pair: tuple[Node, Node], tmp_path: Path) -> Non
 
     theirs = south.until(("ticket", "list", "--status", "new"), lambda d: d["tickets"])
     number = theirs["tickets"][0]["number"]
-    child = south.ticket(
-        number, lambda t: [f["state"] for f in t["attachments"]] == ["available"]
-    )
+    child = south.ticket(number, lambda t: [f["state"] for f in t["attachments"]] == ["available"])
     assert child["title"] == "Не печатает чек"
     assert child["priority"] == "high"
     assert child["asset"]["serial_number"] == "SN-17"
@@ -50,7 +74,10 @@ def test_from_hand_off_to_rating(pair: tuple[Node, Node], tmp_path: Path) -> Non
     assert child["comments"] == []
     handoff = child["handoffs"][0]
     assert (handoff["role"], handoff["peer"], handoff["peer_number"]) == (
-        "contractor", "Сервис Плюс", ours)
+        "contractor",
+        "Сервис Плюс",
+        ours,
+    )
 
     assert south("ticket", "accept", number, "--due", "2037-01-30")["state"] == "accepted"
     plus.in_state(ours, "accepted")
@@ -61,15 +88,25 @@ def test_from_hand_off_to_rating(pair: tuple[Node, Node], tmp_path: Path) -> Non
     pended = south("ticket", "pend", number, "--reason", "awaiting_parts", "--text", "Ждём головку")
     assert pended["handoff"]["pend_reason"] == "awaiting_parts"
     south("ticket", "start", number)
-    done = south("ticket", "resolve", number, "--text", "Заменили головку", "--effort", "45",
-                 "--attach", str(photo))
+    done = south(
+        "ticket",
+        "resolve",
+        number,
+        "--text",
+        "Заменили головку",
+        "--effort",
+        "45",
+        "--attach",
+        str(photo),
+    )
     assert done["state"] == "resolved"
 
     seen = plus.in_state(ours, "resolved")
     assert seen["handoffs"][0]["resolution"] == "Заменили головку"
     assert seen["handoffs"][0]["assignee"] == "Иван"
-    confirmed = plus("ticket", "confirm", ours, "--rating", "5", "--text", "Быстро",
-                     "--criterion", "speed=5")
+    confirmed = plus(
+        "ticket", "confirm", ours, "--rating", "5", "--text", "Быстро", "--criterion", "speed=5"
+    )
     assert confirmed["state"] == "confirmed"
     south.in_state(number, "confirmed")
     south("ticket", "reply", number, "--text", "Спасибо")
@@ -86,7 +123,8 @@ def test_from_hand_off_to_rating(pair: tuple[Node, Node], tmp_path: Path) -> Non
     assert graded["rating_criteria"] == {"speed": 5}
     assert graded["peer_number"] == number
     assert [(h["level"], h["account"], h["state"]) for h in whole["chain"]] == [
-        (1, "Мастер-Юг", "confirmed")]
+        (1, "Мастер-Юг", "confirmed")
+    ]
     assert all(f["state"] == "available" for f in whole["attachments"])
 
     other = south("ticket", "show", number)

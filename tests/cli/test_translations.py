@@ -14,9 +14,7 @@ from tools.extract_messages import extract, unreadable
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "hub" / "locale" / "ru" / "LC_MESSAGES" / "hub.po"
-SOURCES = sorted(
-    path for path in (ROOT / "hub").rglob("*.py") if "migrations" not in path.parts
-)
+SOURCES = sorted(path for path in (ROOT / "hub").rglob("*.py") if "migrations" not in path.parts)
 ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told"}
 """Expressions whose texts are found where they are written."""
 
@@ -79,6 +77,7 @@ def test_the_catalogue_is_read_in_a_checkout_too() -> None:
     with reading_in("ru"):
         assert gettext("There is no such ticket.") == "Такой заявки нет."
         assert ngettext("{value!r} is not {choice}.", "{value!r} is not one of {choices}.", 5) == (
-            "{value!r} — не одно из {choices}.")
+            "{value!r} — не одно из {choices}."
+        )
     with reading_in("en"):
         assert gettext("There is no such ticket.") == "There is no such ticket."

@@ -51,7 +51,9 @@ def described() -> dict[str, Any]:
 
 @cache
 def _validator(path: str, method: str, status: str, media_type: str) -> Draft202012Validator:
-    schema = described()["paths"][path][method]["responses"][status]["content"][media_type]["schema"]
+    schema = described()["paths"][path][method]["responses"][status]["content"][media_type][
+        "schema"
+    ]
     whole = {**schema, "components": described()["components"]}
     return Draft202012Validator(whole, format_checker=FormatChecker())
 
