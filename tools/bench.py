@@ -59,19 +59,19 @@ class NodeProcess:
 
     def begin(self, do: str, **said: object) -> None:
         """Have the node do something; `answer` is due."""
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": do, **said}) + "\n")
 
     def answer(self) -> dict[str, Any]:
         """What the node said to what was begun."""
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise Broken(f"a node ended with {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def one(self, query: str, *parameters: object) -> Any:  # noqa: ANN401 - a row of the database
+    def one(self, query: str, *parameters: object) -> Any:
         """The first row of a query over what is committed, or None."""
         return self.database.execute(query, parameters).fetchone()
 
@@ -82,7 +82,7 @@ class NodeProcess:
     def end(self) -> None:
         """Stop the node gracefully."""
         self.database.close()
-        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(60)
 
@@ -219,7 +219,7 @@ def latency(pair: Pair, gauge: Gauge, comments: int) -> Latency:
         ticket, handoff = pair.handed_off[n % TICKETS]
         said = pair.a.ask("add_one", ticket=ticket, n=n)
         seen, looked = _seen(pair.b, handoff, said["comment"])
-        if n >= 10:  # noqa: PLR2004 - the first ones warm everything up
+        if n >= 10:
             shown.append((seen - said["committed"]) * 1000)
             asked.append((seen - said["asked"]) * 1000)
             looks.append(looked * 1000)
@@ -265,8 +265,8 @@ def _seen(b: NodeProcess, handoff: str, comment: str) -> tuple[float, float]:
 def verify(pair: Pair) -> None:
     """Raise unless B holds exactly what A sent, in its order, and shows exactly its comments."""
     columns = "seq, epoch, id, type, hash, env, data"
-    sent = pair.a.rows(f"SELECT {columns} FROM outbox WHERE link_id = ? ORDER BY seq", pair.link)  # noqa: S608 - a constant
-    held = pair.b.rows(f"SELECT {columns} FROM inbox WHERE link_id = ? ORDER BY seq", pair.link)  # noqa: S608 - a constant
+    sent = pair.a.rows(f"SELECT {columns} FROM outbox WHERE link_id = ? ORDER BY seq", pair.link)
+    held = pair.b.rows(f"SELECT {columns} FROM inbox WHERE link_id = ? ORDER BY seq", pair.link)
     if sent != held or [row[0] for row in held] != list(range(1, len(held) + 1)):
         raise Broken("B does not hold exactly what A sent, in order")
     if pair.b.rows("SELECT seq FROM inbox WHERE state <> 'done'"):
@@ -287,7 +287,7 @@ def verify(pair: Pair) -> None:
 
 
 def _position(node: NodeProcess, column: str, link: str) -> int:
-    found: int = node.one(f"SELECT {column} FROM streams WHERE link_id = ?", link)[0]  # noqa: S608
+    found: int = node.one(f"SELECT {column} FROM streams WHERE link_id = ?", link)[0]
     return found
 
 
@@ -363,27 +363,43 @@ def as_text(report: Report) -> str:
             f"  Ed25519 sign                      {limits.sign:>9,.0f}",
             f"  Ed25519 verify                    {limits.verify:>9,.0f}",
             f"  bare aiohttp POST                 {limits.posts:>9,.0f}",
-            f"  floor of one message, p50 / p99   {limits.floor_p50_ms:>9.2f} ms /"
-            f" {limits.floor_p99_ms:.2f} ms ({limits.floor_sent_p50_ms:.2f} ms after its commit)",
-            f"  ceiling: 1 / max(sender {limits.sender_s * 1e6:.0f} µs,"
-            f" receiver {limits.receiver_s * 1e6:.0f} µs) = {limits.ceiling:,.0f} messages/s",
+            (
+                f"  floor of one message, p50 / p99   {limits.floor_p50_ms:>9.2f} ms /"
+                f" {limits.floor_p99_ms:.2f} ms ({limits.floor_sent_p50_ms:.2f} ms after its commit)"
+            ),
+            (
+                f"  ceiling: 1 / max(sender {limits.sender_s * 1e6:.0f} µs,"
+                f" receiver {limits.receiver_s * 1e6:.0f} µs) = {limits.ceiling:,.0f} messages/s"
+            ),
             "",
-            f"throughput, {fast.messages} comments from {AT_ONCE} tasks on {TICKETS} tickets"
-            f"   {_noise(fast.noise)}",
+            (
+                f"throughput, {fast.messages} comments from {AT_ONCE} tasks on {TICKETS} tickets"
+                f"   {_noise(fast.noise)}"
+            ),
             f"  accepted at A                     {fast.accepted_per_s:>9,.0f} /s",
-            f"  durable at both nodes             {fast.stored_per_s:>9,.0f} /s"
-            f"   {report.of_ceiling:.0%} of the ceiling (aim: {AIM_CEILING:.0%})",
-            f"  visible at B                      {fast.applied_per_s:>9,.0f} /s"
-            f"   {report.applied_of_ceiling:.0%}",
-            f"  processor time per message        {fast.cpu_us_a:>9,.0f} µs at A,"
-            f" {fast.cpu_us_b:,.0f} µs at B; {fast.messages / fast.exchanges:.0f} messages a request",
+            (
+                f"  durable at both nodes             {fast.stored_per_s:>9,.0f} /s"
+                f"   {report.of_ceiling:.0%} of the ceiling (aim: {AIM_CEILING:.0%})"
+            ),
+            (
+                f"  visible at B                      {fast.applied_per_s:>9,.0f} /s"
+                f"   {report.applied_of_ceiling:.0%}"
+            ),
+            (
+                f"  processor time per message        {fast.cpu_us_a:>9,.0f} µs at A,"
+                f" {fast.cpu_us_b:,.0f} µs at B; {fast.messages / fast.exchanges:.0f} messages a request"
+            ),
             "",
             f"latency, {slow.comments} comments one at a time   {_noise(slow.noise)}",
-            f"  commit at A to visible at B, p50  {slow.p50_ms:>9.2f} ms"
-            f"   {report.of_floor:.1f} floors (aim: {AIM_FLOOR:.0f})",
+            (
+                f"  commit at A to visible at B, p50  {slow.p50_ms:>9.2f} ms"
+                f"   {report.of_floor:.1f} floors (aim: {AIM_FLOOR:.0f})"
+            ),
             f"                               p99  {slow.p99_ms:>9.2f} ms",
-            f"  asked at A to visible at B, p50   {slow.asked_p50_ms:>9.2f} ms,"
-            f" p99 {slow.asked_p99_ms:.2f} ms",
+            (
+                f"  asked at A to visible at B, p50   {slow.asked_p50_ms:>9.2f} ms,"
+                f" p99 {slow.asked_p99_ms:.2f} ms"
+            ),
             f"  (we looked every {slow.look_ms:.2f} ms)",
         ]
     )

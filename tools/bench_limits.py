@@ -88,7 +88,7 @@ class Gauge:
         before, self._stat = self._stat, _processor_times()
         passed = [now - then for now, then in zip(self._stat, before, strict=True)]
         turns, started = 0, time.perf_counter()
-        while time.perf_counter() - started < 0.05:  # noqa: PLR2004 - seconds
+        while time.perf_counter() - started < 0.05:
             for _ in range(1000):
                 pass
             turns += 1000
@@ -204,9 +204,9 @@ async def _floor(where: Path, rounds: int) -> tuple[list[float], list[float]]:
             committed = time.perf_counter()
             async with client.post(f"{base}/floor", data=env) as answer:
                 await answer.read()
-                assert answer.status == 200, answer.status  # noqa: PLR2004, S101 - a broken floor
+                assert answer.status == 200, answer.status
             ended = time.perf_counter()
-            if n >= 20:  # noqa: PLR2004 - the first ones warm everything up
+            if n >= 20:
                 whole.append(ended - asked)
                 sent.append(ended - committed)
             await asyncio.sleep(0.005)  # as in the case it is compared with
@@ -226,7 +226,7 @@ class _Server:
 
     async def __aenter__(self) -> str:
         self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None  # noqa: S101 - it is a pipe
+        assert self._process.stdout is not None
         return f"http://127.0.0.1:{int(self._process.stdout.readline())}"
 
     async def __aexit__(self, *_error: object) -> None:
@@ -243,7 +243,7 @@ async def _serve(path: Path, public: str) -> None:
         return web.Response(body=b"ok")
 
     async def floor(request: web.Request) -> web.Response:
-        assert key is not None  # noqa: S101 - started with one
+        assert key is not None
         env = (await request.read()).decode()
         jws.verify(env, jws.Typ.MSG, key)
         connection.execute(_INSERT, (b64url(os.urandom(8)), env, _DATA))

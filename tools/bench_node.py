@@ -122,9 +122,7 @@ async def serve(name: str, data: Path, port: int) -> None:
     where = f"127.0.0.1:{port}"
     settings = Settings(data=data, name=name, url=f"http://{where}", listen=where, lang="en")
     env = {"HUB_PASSPHRASE": ""}
-    await app.found_node(
-        settings, env, admin_email="admin@bench.example", admin_name="Dispatcher"
-    )
+    await app.found_node(settings, env, admin_email="admin@bench.example", admin_name="Dispatcher")
     async with app.running(settings, env) as running:
         admin = (await running.hub.db.read(agents.everyone))[0]
         node = Node(running, Actor(admin.id, admin.display, admin.role))
@@ -136,7 +134,7 @@ async def serve(name: str, data: Path, port: int) -> None:
             print(json.dumps(answer), file=answers)
 
 
-async def _lines(pipe: Any) -> asyncio.StreamReader:  # noqa: ANN401 - any file with a number
+async def _lines(pipe: Any) -> asyncio.StreamReader:
     reader = asyncio.StreamReader(limit=2**20)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), pipe

@@ -166,20 +166,31 @@ def spread(
             sent=True,
             message_id=message_id,
         )
-        sharing.share_files(tx, there.link, handoff.id, view)
+        sharing.share_files(tx, handoff.id, view)
+        # What found no room beside the words follows at once as files of the ticket.
+        sharing.announce(
+            tx,
+            hub,
+            there,
+            attached,
+            _spoken(comment).author,
+            now,
+            relayed=comment.origin_handoff_id is not None,
+            beyond_first=True,
+        )
 
 
 def _spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None:
     comment = comments.find(tx.connection, comment_id)
     assert comment is not None  # noqa: S101 - it was just changed
-    for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id):
+    for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=True):
         view = disclosure.comment_edit_view(_spoken(comment))
         outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
 
 
 def _spread_redaction(tx: Tx, hub: Hub, comment_id: CommentId, reason: str, now: datetime) -> None:
     view = disclosure.comment_redact_view(comment_id, now, reason)
-    for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id):
+    for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=False):
         outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
 
 

@@ -169,28 +169,13 @@ def _spread(
     if not rows or not may_travel(rows[0].visibility):
         return
     for there in sharing.audience(tx, ticket_id, origin):
-        handoff, withhold = there.handoff, there.withheld
-        for batch in disclosure.file_batches(
-            rows, there.direction, by=handoff.party, withhold=withhold
-        ):
-            view = disclosure.file_view(
-                batch,
-                author,
-                now,
-                there.direction,
-                by=handoff.party,
-                withhold=withhold,
-                company=hub.account.name,
-                relayed=origin is not None,
-            )
-            outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
-            sharing.share_files(tx, there.link, handoff.id, view)
+        sharing.announce(tx, hub, there, rows, author, now, relayed=origin is not None)
 
 
 def _spread_redaction(
     tx: Tx, hub: Hub, attachment_id: AttachmentId, reason: str, now: datetime
 ) -> None:
-    for there, remote_id in sharing.sent_along(tx, "att", attachment_id):
+    for there, remote_id in sharing.sent_along(tx, "att", attachment_id, listening=False):
         view = disclosure.statement_view(
             "file.redact",
             {"attachment_id": remote_id, "at": now, "reason": reason or None},
@@ -208,15 +193,28 @@ def receive(
     tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], peer: str, now: datetime
 ) -> None:
     """A peer put files on the ticket: fetch them, and announce them to everybody they concern."""
-    rows = receive_in(tx, hub, handoff, said["files"], now, comment_id=None)
-    tickets.change(tx, handoff.ticket_id, updated_at=now)
     author = Author(
         ref=said["author"]["ref"],
         display=said["author"]["display"],
         role=Role.told(said["author"].get("role", "")),
         account=peer,
     )
-    _spread(tx, hub, handoff.ticket_id, rows, author, handoff.id, now)
+    receive_own(tx, hub, handoff, said["files"], author, now)
+
+
+def receive_own(
+    tx: Tx,
+    hub: Hub,
+    handoff: Handoff,
+    described: Sequence[dict[str, Any]],
+    author: Author,
+    now: datetime,
+) -> None:
+    """Announced files become the ticket's own, and are announced on along the chain."""
+    rows = receive_in(tx, hub, handoff, described, now, comment_id=None)
+    if rows:
+        tickets.change(tx, handoff.ticket_id, updated_at=now)
+        _spread(tx, hub, handoff.ticket_id, rows, author, handoff.id, now)
 
 
 def receive_in(
@@ -251,7 +249,7 @@ def receive_in(
         here = refusal is None and (
             attachments.was_fetched(tx.connection, link.id, one["sha256"])
             or (
-                attachments.may_read(tx.connection, link.id, one["sha256"])
+                attachments.is_shared_with(tx.connection, link.id, one["sha256"])
                 and hub.blobs.has(one["sha256"])
             )
         )

@@ -144,11 +144,9 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
         )
         handoffs.remember_token(tx, token, handoff_id)
         message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff_id)
-        sharing.share_files(tx, link, handoff_id, view)
-        _send_other_files(
-            tx, hub, link, handoff_id, own_files(tx, ticket), direction, Party.PRINCIPAL,
-            wish.withhold, author_of(hub, actor), now,
-        )
+        sharing.share_files(tx, handoff_id, view)
+        offered = handoffs.lock(tx, handoff_id)
+        _announce_rest(tx, hub, offered, own_files(tx, ticket), actor, now)
         handoffs.record(
             tx,
             handoff_id,
@@ -176,26 +174,16 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
     return await hub.db.write(transaction)
 
 
-def _send_other_files(
-    tx: Tx,
-    hub: Hub,
-    link: Link,
-    handoff_id: HandoffId,
-    files: Sequence[Attachment],
-    direction: Direction,
-    by: Party,
-    withhold: disclosure.Withheld,
-    author: Author,
-    now: datetime,
+def _announce_rest(
+    tx: Tx, hub: Hub, handoff: Handoff, rest_of: Sequence[Attachment], actor: Actor, now: datetime
 ) -> None:
-    """Announce the files that found no room in the message that should have named them."""
-    for batch in disclosure.file_batches(files, direction, by=by, withhold=withhold)[1:]:
-        view = disclosure.file_view(
-            batch, author, now, direction,
-            by=by, withhold=withhold, company=hub.account.name, relayed=False,
+    """Name the files that found no room in the message that should have named them."""
+    there = sharing.listener(tx, handoff)
+    if there is not None:
+        author = author_of(hub, actor)
+        sharing.announce(
+            tx, hub, there, rest_of, author, now, relayed=False, beyond_first=True
         )
-        outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff_id)
-        sharing.share_files(tx, link, handoff_id, view)
 
 
 def _check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
@@ -302,12 +290,9 @@ def act_in(
     message_id = outgoing.send(
         tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause
     )
-    sharing.share_files(tx, link, handoff.id, view)
+    sharing.share_files(tx, handoff.id, view)
     if what is Act.RESOLVE:
-        _send_other_files(
-            tx, hub, link, handoff.id, members["files"], direction, handoff.party,
-            terms.withheld(handoff), author_of(hub, actor), now,
-        )
+        _announce_rest(tx, hub, handoff, members["files"], actor, now)
     target = steps.take(
         tx,
         hub,
@@ -321,13 +306,12 @@ def act_in(
         message_id=message_id,
     )
     if what is Act.CANCELLED:
-        _cancel_below(tx, hub, handoff, now)
+        cancel_below(tx, hub, handoff, handoff.request_reason or "", now)
     return target
 
 
-def _cancel_below(tx: Tx, hub: Hub, handoff: Handoff, now: datetime) -> None:
+def cancel_below(tx: Tx, hub: Hub, handoff: Handoff, reason: str, now: datetime) -> None:
     """What was called off above us is called off below us too, whoever granted it."""
-    reason = handoff.request_reason or ""
     for below in handoffs.of_ticket(tx.connection, handoff.ticket_id):
         if below.party is not Party.PRINCIPAL or below.state in OVER or below.request is not None:
             continue

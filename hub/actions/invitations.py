@@ -164,13 +164,11 @@ def _receive_request(tx: Tx, hub: Hub, request: LinkRequest) -> Answered | HubEr
     kept = links.lock_invitation(tx, request.invitation_id)
     if kept is None or kept.revoked_at is not None:
         return Refused("not_found", "There is no such invitation.")
-    if kept.failures >= hub.limits.invitation_mac_failures:
-        return Refused("invite_expired", "This invitation was tried too often and is dead.")
     known = None if kept.link_id is None else links.get(tx.connection, kept.link_id)
     if known is None and kept.expires_at <= now:
-        return Refused(
-            "invite_expired", "This invitation has expired.", hint="Ask the partner for a new one."
-        )
+        return _expired()
+    if known is None and kept.failures >= hub.limits.invitation_mac_failures:
+        return Refused("invite_expired", "This invitation was tried too often and is dead.")
     invitee = request.key_set.node_id
     try:
         invitations.check_mac(
@@ -182,6 +180,8 @@ def _receive_request(tx: Tx, hub: Hub, request: LinkRequest) -> Answered | HubEr
             request.nonce,
         )
     except Untrusted as error:
+        if known is not None:
+            return error  # used already: guessing gains nothing, and its partner may ask again
         failures = kept.failures + 1
         links.change_invitation(tx, kept.id, failures=failures)
         audit.append(
@@ -212,6 +212,25 @@ def _receive_request(tx: Tx, hub: Hub, request: LinkRequest) -> Answered | HubEr
         return Refused(
             "malformed", "The partner's offer cannot be part of an agreement.", because=str(error)
         )
+
+
+def _expired() -> Refused:
+    return Refused(
+        "invite_expired", "This invitation has expired.", hint="Ask the partner for a new one."
+    )
+
+
+def _watch_address(
+    tx: Tx, hub: Hub, base_url: str, node_id: str, name: str, now: datetime
+) -> None:
+    """Another identity at the address of a partner is an alarm; what is pinned stays pinned."""
+    for link in links.in_states(tx.connection, {LinkState.ACTIVE, LinkState.SUSPENDED}):
+        if link.peer_base_url == base_url and link.peer_node_id != node_id:
+            outgoing.alarm(
+                tx, hub, "identity_changed", link.id,
+                "Another node ({name}) answers at the address of {peer}. Ask {peer} by telephone.",
+                now, peer=link.peer_name, name=name,
+            )
 
 
 def _agree(
@@ -268,6 +287,7 @@ def _agree(
         created_at=now,
     )
     pin_keys(tx, link_id, request.key_set)
+    _watch_address(tx, hub, theirs.base_url, request.key_set.node_id, theirs.name, now)
     links.change_invitation(tx, kept.id, link_id=link_id)
     audit.append(
         tx, at=now, actor=request.key_set.node_id, event="link.requested", link=link_id,
@@ -332,10 +352,6 @@ class Acceptance:
 
 def check_inviter(hub: Hub, invitation: Invitation, document: NodeDocument) -> None:
     """Return if this is the node the code speaks of, and we can speak with it."""
-    if invitation.expires_at <= hub.now():
-        raise Refused(
-            "invite_expired", "This invitation has expired.", hint="Ask the partner for a new one."
-        )
     if sha256_b64(document.identity.raw) != invitation.identity_hash:
         raise Untrusted(
             "identity_differs",
@@ -373,6 +389,11 @@ async def begin(
                 )
             request = hub.reveal(known.handshake).decode()
             return Acceptance(known.id, invitation.id, invitation.base_url, request, document)
+        if invitation.expires_at <= now:
+            raise _expired()
+        _watch_address(
+            tx, hub, document.base_url, document.node_id, document.name, now
+        )
         offer_text = _offer_text(hub, offer or default_offer())
         nonce = hub.entropy.bytes(invitations.NONCE_BYTES)
         request = linking.seal_link_request(
@@ -434,6 +455,8 @@ def check_agreement(
         or theirs.node_id != acceptance.inviter.node_id
         or theirs.identity != acceptance.inviter.identity
         or theirs.base_url != acceptance.base_url
+        or theirs.name != inviter_offer.name
+        or ours.name != hub.account.name
         or inviter_offer.base_url != acceptance.base_url
         or agreement.terms != expected
         or ours.key_set_version != hub.key_set.version
@@ -463,6 +486,12 @@ async def take_agreement(
         if known is None:
             raise Refused("not_found", "There is no such link.")
         if known.agreement is None:
+            if links.find(tx.connection, agreement.link) is not None:
+                raise Untrusted(
+                    "agreement_mismatch",
+                    "The partner's node gave the new link the name of another one.",
+                    because=agreement.link,
+                )
             links.rename(tx, known.id, agreement.link)
             links.change(
                 tx, agreement.link, agreement=agreement.text, agreement_hash=agreement.hash
@@ -569,6 +598,14 @@ async def void(hub: Hub, actor: Actor, link_id: LinkId, reason: str) -> None:
         if link.state not in {LinkState.REQUESTED, LinkState.AWAITING_CONFIRMATION}:
             raise Conflict(
                 "not_void", "This link is '{state}' and cannot be given up so.", state=link.state
+            )
+        if not link.inviter and link.our_signature is not None:
+            # The inviter may have it, and be active: it would speak to nobody.
+            raise Conflict(
+                "already_signed",
+                "The agreement is signed here; the partner may have it already.",
+                hint="Close the link once it is active: hub link close {peer}",
+                peer=link.peer_name,
             )
         links.change(tx, link_id, state=LinkState.VOID, handshake=None, closed_at=now)
         audit.append(

@@ -10,6 +10,7 @@ from hub.storage.database import Connection
 from hub.actions.context import Hub
 from hub.errors import NotFound, Refused, Unavailable, Untrusted
 from hub.ids import LinkId
+from hub.protocol.encoding import is_hash
 from hub.protocol.keys import PublicKey
 from hub.protocol.message import WireMessage, fit_batch
 from hub.storage import attachments, deliveries, inbox, links, outbox, streams
@@ -83,7 +84,7 @@ async def log(
 ) -> list[WireMessage]:
     """Messages of one direction of the link from this position on (`ours`: those we sent).
 
-    At most as many as one batch carries; the caller asks again from where they end.
+    At most as many bytes as one batch carries; the caller asks again from where they end.
     """
 
     def body(connection: Connection) -> list[WireMessage]:
@@ -97,7 +98,7 @@ async def log(
         else:
             received = inbox.log_from(connection, link_id, start, limit)
             found_messages = [WireMessage(row.env, row.data) for row in received]
-        return found_messages[: fit_batch(found_messages)]
+        return found_messages[: fit_batch(found_messages, most=limit)]
 
     return await hub.db.read(body)
 
@@ -117,11 +118,12 @@ async def readable_file(hub: Hub, link_id: LinkId, sha256: str) -> int:
     Raises NotFound for any other digest, whether we have it or not, and for a file that we
     announced and could not get ourselves; Unavailable where it is on its way to us.
     """
-    here = hub.blobs.has(sha256)
+    # Whatever is no digest at all looks like one that nobody named.
+    here = is_hash(sha256) and hub.blobs.has(sha256)
 
     def body(connection: Connection) -> Link | None:
         found = links.get(connection, link_id)
-        if not attachments.may_read(connection, link_id, sha256):
+        if not attachments.is_shared_with(connection, link_id, sha256):
             return None
         return found if here or attachments.is_expected(connection, sha256) else None
 

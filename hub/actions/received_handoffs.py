@@ -12,6 +12,8 @@ from hub.actions.context import SYSTEM, Hub
 from hub.actions.handoffs import Particulars
 from hub.domain import chain
 from hub.domain.agreement import CancelPolicy, Direction, check_may_hand_off
+from hub.domain.comment import Author, Role
+from hub.domain.disclosure import COMPANY_REF
 from hub.domain.handoff import PEN, Act, Party, Request, State, check_request
 from hub.domain.rating import check_rating, check_reply
 from hub.errors import NotFound, Refused
@@ -163,9 +165,11 @@ def step(tx: Tx, hub: Hub, message: Received) -> None:
     if act is Act.ACCEPT:
         handoffs.change(tx, handoff.id, peer_number=message.said["number"])
     if act is Act.RESOLVE:
-        files.receive_in(
-            tx, hub, handoff, message.said["files"], message.now, comment_id=None
-        )
+        peer = message.link.peer_name
+        author = Author(ref=COMPANY_REF, display=peer, role=Role.AGENT, account=peer)
+        files.receive_own(tx, hub, handoff, message.said["files"], author, message.now)
+    if act is Act.CANCEL:
+        own.cancel_below(tx, hub, handoff, message.said["reason"], message.now)
     if detached_work:
         outgoing.alarm(
             tx,

@@ -6,12 +6,17 @@ one contractor to another.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from hub.actions import terms
+from hub.actions import outgoing, terms
+from hub.actions.context import Hub
+from hub.domain import disclosure
 from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
+from hub.domain.comment import Author
 from hub.domain.disclosure import PublicView, Withheld
 from hub.domain.handoff import FINAL, Party
 from hub.ids import HandoffId, TicketId
@@ -57,27 +62,68 @@ def audience(tx: Tx, ticket_id: TicketId, origin: HandoffId | None) -> list[List
     return found
 
 
-def sent_along(tx: Tx, kind: str, local_id: str) -> list[tuple[Listener, str]]:
-    """Those who were sent this item of ours, and the id they know it by."""
+def sent_along(
+    tx: Tx, kind: str, local_id: str, *, listening: bool
+) -> list[tuple[Listener, str]]:
+    """Those who were sent this item of ours, and the id they know it by.
+
+    `listening` leaves out those who hear nothing new of the ticket any more: an edit may say
+    more than what they were told. Taking something back concerns everybody who has it.
+    """
     found = []
     for handoff_id, (remote_id, sent) in comments.refs_of(tx.connection, kind, local_id).items():
         handoff = handoffs.find(tx.connection, handoff_id)
-        there = listener(tx, handoff) if sent and handoff is not None else None
+        if not sent or handoff is None:
+            continue
+        if listening and (handoff.state in FINAL or handoff.detached_at is not None):
+            continue
+        there = listener(tx, handoff)
         if there is not None:
             found.append((there, remote_id))
     return found
 
 
-def share_files(tx: Tx, link: Link, handoff_id: HandoffId, view: PublicView) -> None:
-    """The message names these files: the peer may read them, and both sides know them as one."""
+def share_files(tx: Tx, handoff_id: HandoffId, view: PublicView) -> None:
+    """The message names these files: both sides know them as one, and the peer may read them."""
     files: Any = view.to_data().get("files", [])
     for one in files:
-        attachments.grant(tx, link.id, one["sha256"])
         attachment_id = one["attachment_id"]
         if handoff_id not in comments.refs_of(tx.connection, "att", attachment_id):
             comments.refer(
                 tx, handoff_id, "att", remote_id=attachment_id, local_id=attachment_id, sent=True
             )
+
+
+def announce(
+    tx: Tx,
+    hub: Hub,
+    there: Listener,
+    files: Sequence[Attachment],
+    author: Author,
+    now: datetime,
+    *,
+    relayed: bool,
+    beyond_first: bool = False,
+) -> None:
+    """Name files to one listener, as many messages as it takes.
+
+    `beyond_first` leaves out the batch that another message has named already.
+    """
+    by, withhold = there.handoff.party, there.withheld
+    batches = disclosure.file_batches(files, there.direction, by=by, withhold=withhold)
+    for batch in batches[1:] if beyond_first else batches:
+        view = disclosure.file_view(
+            batch,
+            author,
+            now,
+            there.direction,
+            by=by,
+            withhold=withhold,
+            company=hub.account.name,
+            relayed=relayed,
+        )
+        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
+        share_files(tx, there.handoff.id, view)
 
 
 def described(row: attachments.Attachment) -> Attachment:

@@ -7,12 +7,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from hub.domain.comment import Visibility
 from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
 from hub.storage.database import Tx
-from hub.storage.tables import attachments, blob_grants, fetches
+from hub.storage.tables import attachments, fetches, handoffs, item_refs
 
 
 class FileState(StrEnum):
@@ -117,22 +117,23 @@ def is_expected(connection: Connection, sha256: str) -> bool:
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
-def grant(tx: Tx, link_id: str, sha256: str) -> None:
-    """The peer of this link may read the file: a message to it names the digest."""
-    if not may_read(tx.connection, link_id, sha256):
-        tx.connection.execute(insert(blob_grants).values(link_id=link_id, sha256=sha256))
-
-
-def may_read(connection: Connection, link_id: str, sha256: str) -> bool:
-    """Whether a message on this link named the digest to the peer."""
-    return (
-        connection.execute(
-            select(blob_grants.c.sha256).where(
-                blob_grants.c.link_id == link_id, blob_grants.c.sha256 == sha256
-            )
-        ).one_or_none()
-        is not None
+def is_shared_with(connection: Connection, link_id: str, sha256: str) -> bool:
+    """Whether a message of ours on this link named the file, and it was not taken back since."""
+    query = (
+        select(attachments.c.id)
+        .join(
+            item_refs, (item_refs.c.local_id == attachments.c.id) & (item_refs.c.kind == "att")
+        )
+        .join(handoffs, handoffs.c.id == item_refs.c.handoff_id)
+        .where(
+            attachments.c.sha256 == sha256,
+            attachments.c.redacted_at.is_(None),
+            item_refs.c.sent.is_(True),
+            handoffs.c.link_id == link_id,
+        )
+        .limit(1)
     )
+    return connection.execute(query).one_or_none() is not None
 
 
 def was_fetched(connection: Connection, link_id: str, sha256: str) -> bool:
@@ -179,7 +180,7 @@ def open_fetches(connection: Connection) -> list[Fetch]:
 
 def link_bytes(connection: Connection, link_id: str) -> int:
     """Total size of the files taken or being taken from the peer of this link."""
-    query = select(fetches.c.size).where(
+    query = select(func.coalesce(func.sum(fetches.c.size), 0)).where(
         fetches.c.link_id == link_id, fetches.c.state != FileState.REFUSED
     )
-    return sum(connection.execute(query).scalars())
+    return int(connection.execute(query).scalar_one())

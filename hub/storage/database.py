@@ -30,7 +30,7 @@ from sqlalchemy import Engine, NullPool, QueuePool, Select, create_engine, event
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from hub.errors import HubError, Misconfigured, Unavailable
+from hub.errors import Misconfigured, Unavailable
 
 T = TypeVar("T")
 
@@ -135,8 +135,10 @@ def _begin(statement: str) -> Callable[[Connection], None]:
 
 
 def sqlite_engine(path: Path, *, readers: int = 0) -> Engine:
-    """An engine whose transactions take the write lock at once; with `readers`, one that keeps
-    so many connections, whose transactions only read."""
+    """An engine whose transactions take the write lock at once.
+
+    With `readers`, one that keeps so many connections, whose transactions only read.
+    """
     how: dict[str, Any] = {"poolclass": NullPool}
     if readers:
         how = {"poolclass": QueuePool, "pool_size": readers, "max_overflow": 0}

@@ -116,7 +116,7 @@ def add(tx: Tx, **values: Any) -> None:
 
 def change(tx: Tx, link_id: LinkId, **values: Any) -> None:
     """Set these columns of the link."""
-    tx.connection.execute(update(links).where(links.c.id == link_id).values(**values))
+    statements.change(tx, links, {"id": link_id}, values)
 
 
 def rename(tx: Tx, link_id: LinkId, right: LinkId) -> None:

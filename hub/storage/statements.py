@@ -103,7 +103,7 @@ def _chained(first: Convert | None, second: Convert | None) -> Convert | None:
 
 def _direct(
     connection: Connection, plan: _Plan, parameters: list[Any], *, many: bool = False
-) -> Any:  # noqa: ANN401 - the driver's cursor
+) -> Any:
     if not connection.in_transaction():
         connection.begin()
     cursor = connection.connection.cursor()
@@ -122,9 +122,7 @@ def _direct(
 class Query(Generic[R]):
     """A query and what its rows become: `make` is called with the columns in their order."""
 
-    def __init__(
-        self, statement: Select[Any], make: Callable[..., R], **converts: Convert
-    ) -> None:
+    def __init__(self, statement: Select[Any], make: Callable[..., R], **converts: Convert) -> None:
         """`converts` name columns whose values become something else first; nulls stay."""
         self._statement = statement
         self._make = make
@@ -183,7 +181,7 @@ def columns_of(table: Table, kind: type[Any]) -> list[Column[Any]]:
     return [table.c[name] for name in kind.__dataclass_fields__]
 
 
-def itself(value: Any) -> Any:  # noqa: ANN401 - for queries of one column
+def itself(value: Any) -> Any:
     """What a row of one column becomes."""
     return value
 
@@ -219,7 +217,7 @@ def add(tx: Tx, table: Table, values: Mapping[str, object]) -> None:
     _insert(table, tuple(values)).run(tx, values)
 
 
-def add_record(tx: Tx, table: Table, record: Any) -> None:  # noqa: ANN401 - any dataclass
+def add_record(tx: Tx, table: Table, record: Any) -> None:
     """Insert the row that this dataclass is."""
     add(tx, table, {name: getattr(record, name) for name in record.__dataclass_fields__})
 
@@ -229,9 +227,7 @@ def add_all(tx: Tx, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     _insert(table, tuple(rows[0])).run_all(tx, rows)
 
 
-def change(
-    tx: Tx, table: Table, key: Mapping[str, object], values: Mapping[str, object]
-) -> None:
+def change(tx: Tx, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
     """Set these columns of the rows whose columns equal the key."""
     command = _update(table, tuple(key), tuple(values))
     command.run(tx, {**{_KEY + name: value for name, value in key.items()}, **values})

@@ -410,13 +410,6 @@ fetches = Table(
     Index("ix_fetches_state", "state", "next_at"),
 )
 
-blob_grants = Table(
-    "blob_grants",
-    metadata,
-    Column("link_id", String(36), ForeignKey("links.id"), primary_key=True),
-    Column("sha256", String(43), primary_key=True),  # the peer of this link may read it
-)
-
 handoffs = Table(
     "handoffs",
     metadata,

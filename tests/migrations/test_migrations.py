@@ -38,7 +38,6 @@ async def test_the_same_on_postgresql(tmp_path: Path, postgres_server) -> None:
             assert await connection.run_sync(drift) == []
     finally:
         await engine.dispose()
-        await postgres_server.drop_all()
 
 
 def test_the_known_revision_is_the_newest_migration(tmp_path: Path) -> None:

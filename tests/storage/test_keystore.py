@@ -19,7 +19,8 @@ from hub.storage.keystore import KeyStore, NodeKeys, read_passphrase
 
 NOW = datetime(2026, 11, 25, 10, 0, tzinfo=UTC)
 PASSPHRASE = "шесть слов подряд".encode()
-FILES = ("identity.pem", "msg.pem", "http.pem", "instance")
+FILES = ("identity.pem", "msg.pem", "http.pem", "secrets.pem", "instance")
+KEYS = FILES[:-1]
 
 
 class ScriptedEntropy:
@@ -92,7 +93,7 @@ def test_nobody_else_may_read_them_whatever_the_umask(tmp_path: Path) -> None:
 
 
 def test_what_lies_on_disk_is_encrypted(keys_dir: Path) -> None:
-    for name in FILES[:3]:
+    for name in KEYS:
         assert (keys_dir / name).read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
 
 
@@ -142,7 +143,7 @@ def test_of_two_who_make_keys_at_once_one_wins_whole(
     assert [path.name for path in tmp_path.iterdir()] == ["keys"]
 
 
-@pytest.mark.parametrize("fails_at", range(1, 7))
+@pytest.mark.parametrize("fails_at", range(1, len(FILES) + 3))
 def test_a_disk_that_fails_leaves_no_half_keys(
     fails_at: int, store: KeyStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,7 +160,7 @@ def test_a_disk_that_fails_leaves_no_half_keys(
     with pytest.raises(Misconfigured, match="keys_unwritable"):
         store.create(SystemEntropy(), PASSPHRASE, NOW)
     monkeypatch.undo()
-    if fails_at < 6:  # four files and their directory
+    if fails_at < len(FILES) + 2:  # the files and their directory
         assert list(tmp_path.iterdir()) == []
     else:  # in place, but perhaps not after a power cut: not told to be made, and not lost
         assert opened(tmp_path / "keys")
@@ -183,9 +184,9 @@ def test_everything_is_on_disk_before_it_gets_its_name(
     monkeypatch.setattr(os, "fsync", noted_fsync)
     monkeypatch.setattr(Path, "rename", noted_rename)
     store.create(SystemEntropy(), PASSPHRASE, NOW)
-    assert set(steps[:4]) == set(FILES)
-    assert steps[4].startswith(".keys.")
-    assert steps[5:] == ["rename", "parent"]
+    assert set(steps[: len(FILES)]) == set(FILES)
+    assert steps[len(FILES)].startswith(".keys.")
+    assert steps[len(FILES) + 1 :] == ["rename", "parent"]
 
 
 def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -253,7 +254,7 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize("seed", SAMPLES)
-@pytest.mark.parametrize("name", FILES[:3])
+@pytest.mark.parametrize("name", KEYS)
 def test_a_sample_key_is_refused(name: str, seed: bytes, keys_dir: Path) -> None:
     sample = PrivateKey.generate(ScriptedEntropy(seed))
     (keys_dir / name).write_bytes(sample.to_pem(PASSPHRASE))

@@ -226,12 +226,6 @@ def upgrade() -> None:
         batch_op.create_index('ix_attachments_sha256', ['sha256'], unique=False)
         batch_op.create_index('ix_attachments_ticket_id', ['ticket_id', 'id'], unique=False)
 
-    op.create_table('blob_grants',
-    sa.Column('link_id', sa.String(length=36), nullable=False),
-    sa.Column('sha256', sa.String(length=43), nullable=False),
-    sa.ForeignKeyConstraint(['link_id'], ['links.id'], name=op.f('fk_blob_grants_link_id')),
-    sa.PrimaryKeyConstraint('link_id', 'sha256', name=op.f('pk_blob_grants'))
-    )
     op.create_table('comments',
     sa.Column('id', sa.String(length=36), nullable=False),
     sa.Column('ticket_id', sa.String(length=36), nullable=False),
@@ -493,7 +487,6 @@ def downgrade() -> None:
         batch_op.drop_index('ix_comments_ticket_id')
 
     op.drop_table('comments')
-    op.drop_table('blob_grants')
     with op.batch_alter_table('attachments', schema=None) as batch_op:
         batch_op.drop_index('ix_attachments_ticket_id')
         batch_op.drop_index('ix_attachments_sha256')
