@@ -365,7 +365,7 @@ def as_text(report: Report) -> str:
             f"  bare aiohttp POST                 {limits.posts:>9,.0f}",
             (
                 f"  floor of one message, p50 / p99   {limits.floor_p50_ms:>9.2f} ms /"
-                f" {limits.floor_p99_ms:.2f} ms ({limits.floor_sent_p50_ms:.2f} ms after its commit)"
+                f" {limits.floor_p99_ms:.2f} ms ({limits.floor_sent_p50_ms:.2f} ms after commit)"
             ),
             (
                 f"  ceiling: 1 / max(sender {limits.sender_s * 1e6:.0f} µs,"
@@ -373,7 +373,7 @@ def as_text(report: Report) -> str:
             ),
             "",
             (
-                f"throughput, {fast.messages} comments from {AT_ONCE} tasks on {TICKETS} tickets"
+                f"throughput, {fast.messages} comments from {AT_ONCE} tasks, {TICKETS} tickets"
                 f"   {_noise(fast.noise)}"
             ),
             f"  accepted at A                     {fast.accepted_per_s:>9,.0f} /s",
@@ -387,7 +387,7 @@ def as_text(report: Report) -> str:
             ),
             (
                 f"  processor time per message        {fast.cpu_us_a:>9,.0f} µs at A,"
-                f" {fast.cpu_us_b:,.0f} µs at B; {fast.messages / fast.exchanges:.0f} messages a request"
+                f" {fast.cpu_us_b:,.0f} µs at B; {fast.messages / fast.exchanges:.0f} a request"
             ),
             "",
             f"latency, {slow.comments} comments one at a time   {_noise(slow.noise)}",

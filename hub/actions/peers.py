@@ -84,7 +84,7 @@ async def log(
 ) -> list[WireMessage]:
     """Messages of one direction of the link from this position on (`ours`: those we sent).
 
-    At most as many bytes as one batch carries; the caller asks again from where they end.
+    At most as many as one batch carries; the caller asks again from where they end.
     """
 
     def body(connection: Connection) -> list[WireMessage]:
@@ -98,7 +98,7 @@ async def log(
         else:
             received = inbox.log_from(connection, link_id, start, limit)
             found_messages = [WireMessage(row.env, row.data) for row in received]
-        return found_messages[: fit_batch(found_messages, most=limit)]
+        return found_messages[: fit_batch(found_messages)]
 
     return await hub.db.read(body)
 

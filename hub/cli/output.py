@@ -258,7 +258,7 @@ def _for_eyes(parts: Sequence[Part]) -> None:
             grid.add_column(overflow="fold")
             for name, value in part.pairs:
                 if value is not None:
-                    grid.add_row(Text(_(name)), _text(value))
+                    grid.add_row(Text(clean(_(name), one_line=True)), _text(value))
         console.print(grid)
 
 

@@ -24,7 +24,7 @@ from hub.ids import LinkId
 from hub.protocol import http_signatures, linking, node_document, signing, strict_json, versions
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
 from hub.protocol.keys import KeyUse, PublicKey
-from hub.protocol.message import MAX_BATCH_BYTES, parse_batch
+from hub.protocol.message import MAX_BATCH, MAX_BATCH_BYTES, parse_batch
 from hub.protocol.problems import MEDIA_TYPE
 
 JSON: Final = "application/json"
@@ -353,7 +353,7 @@ async def _log(door: Door, visit: Visit) -> Reply:
         # Named from the caller's side: what it calls `in` is what we sent.
         ours=query["dir"] == "in",
         start=_number(visit.call, "from", 1),
-        limit=min(_number(visit.call, "limit", 100), 200),
+        limit=min(_number(visit.call, "limit", MAX_BATCH), MAX_BATCH),
     )
     return _json(
         200, {"messages": [{"env": one.env, "data": one.data} for one in found]}

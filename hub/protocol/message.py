@@ -163,12 +163,12 @@ def dump_batch(messages: Sequence[WireMessage]) -> bytes:
     return body
 
 
-def fit_batch(messages: Iterable[WireMessage], *, most: int = MAX_BATCH) -> int:
-    """How many messages, from the first on, go into one batch (or a page of `most`)."""
+def fit_batch(messages: Iterable[WireMessage]) -> int:
+    """How many messages, from the first on, go into one batch."""
     count, size = 0, len(b'{"messages":[]}')
     for message in messages:
         size += len(strict_json.dump({"env": message.env, "data": message.data}).encode()) + 1
-        if count == most or size > MAX_BATCH_BYTES:
+        if count == MAX_BATCH or size > MAX_BATCH_BYTES:
             break
         count += 1
     return count

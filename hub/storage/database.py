@@ -25,10 +25,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
+import aiosqlite
 from sqlalchemy import Connection as Connection  # noqa: PLC0414 - whoever queries says it
 from sqlalchemy import Engine, NullPool, QueuePool, Select, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
+from tenacity import (
+    AsyncRetrying,
+    retry_if_exception,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from hub.errors import Misconfigured, Unavailable
 
@@ -237,17 +244,15 @@ class SqliteDatabase:
     async def changes(self) -> AsyncIterator[set[str]]:
         # SQLite cannot notify another process. data_version is a counter in shared memory:
         # reading it costs microseconds and touches no file.
-        connection = sqlite3.connect(self._path, check_same_thread=False)
-        try:
+        async with aiosqlite.connect(self._path) as connection:
             seen = None
             while not self._closed:
-                version = connection.execute("PRAGMA data_version").fetchone()[0]
+                async with connection.execute("PRAGMA data_version") as cursor:
+                    version = await cursor.fetchone()
                 if seen is not None and version != seen:
                     yield set()
                 seen = version
                 await asyncio.sleep(0.2)
-        finally:
-            connection.close()
 
     async def close(self) -> None:
         self._closed = True
@@ -356,32 +361,35 @@ class PostgresDatabase:
         return await self.read(body)
 
     async def write(self, body: Callable[[Tx], T]) -> T:
-        for attempt in range(RETRIES):
-            wakes: set[str] = set()
+        wakes: set[str] = set()
 
-            def transaction(connection: Connection, wakes: set[str] = wakes) -> T:
-                tx = Tx(connection, wakes)
-                result = body(tx)
-                for topic in sorted(wakes):
-                    connection.execute(
-                        text("SELECT pg_notify(:channel, :topic)"),
-                        {"channel": self.CHANNEL, "topic": topic},
-                    )
-                return result
-
-            try:
-                async with self._engine.begin() as connection:
-                    result = await connection.run_sync(transaction)
-            except DBAPIError as error:
-                if getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS and attempt + 1 < RETRIES:
-                    continue
-                raise _pg_translated(error) from error
-            except OSError as error:
-                raise _pg_translated(error) from error
-            if wakes:
-                self._wake(wakes)
+        def transaction(connection: Connection) -> T:
+            wakes.clear()  # of an attempt that met a conflict
+            result = body(Tx(connection, wakes))
+            for topic in sorted(wakes):
+                connection.execute(
+                    text("SELECT pg_notify(:channel, :topic)"),
+                    {"channel": self.CHANNEL, "topic": topic},
+                )
             return result
-        raise AssertionError("unreachable: the last attempt returns or raises")
+
+        # Two transactions that wanted the same rows: the loser runs again, at a random moment.
+        attempts = AsyncRetrying(
+            retry=retry_if_exception(_is_conflict),
+            stop=stop_after_attempt(RETRIES),
+            wait=wait_random_exponential(multiplier=0.005, max=0.5),
+            reraise=True,
+        )
+        try:
+            async for attempt in attempts:
+                with attempt:
+                    async with self._engine.begin() as connection:
+                        result = await connection.run_sync(transaction)
+        except (DBAPIError, OSError) as error:
+            raise _pg_translated(error) from error
+        if wakes:
+            self._wake(wakes)
+        return result
 
     async def changes(self) -> AsyncIterator[set[str]]:
         import asyncpg  # noqa: PLC0415 - only where PostgreSQL is used
@@ -407,6 +415,13 @@ class PostgresDatabase:
     async def close(self) -> None:
         self._closed = True
         await self._engine.dispose()
+
+
+def _is_conflict(error: BaseException) -> bool:
+    """Whether PostgreSQL took the transaction back for the sake of another one."""
+    return (
+        isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS
+    )
 
 
 def _pg_translated(error: Exception) -> Exception:
