@@ -13,21 +13,12 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
-from typing import TYPE_CHECKING
-
-from aiohttp import web
+from typing import TYPE_CHECKING, Final
 
 from hub.actions import invitations, leases, nodes
 from hub.actions.context import Actor, Hub, Wakes
-from hub.console import health, invitation
 from hub.clock import Clock, Entropy, SystemClock, SystemEntropy
-from hub.domain.agreement import Offer
 from hub.errors import Misconfigured, Unavailable
-from hub.federation import linking
-from hub.federation.client import GuardedTransport, PeerTransport
-from hub.federation.door import Door
-from hub.federation.server import add_routes
 from hub.ids import LinkId
 from hub.logs import get_logger
 from hub.metrics import Metrics
@@ -36,11 +27,15 @@ from hub.storage import migrate
 from hub.storage.blobs import BlobStore
 from hub.storage.database import open_database
 from hub.storage.keystore import KeyStore, NodeKeys, read_passphrase
-from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
-from hub.workers.loop import Mill
 
+# Doors and workers are imported where a node begins to serve: a command that only looks
+# something up must not wait a second for the web stack.
 if TYPE_CHECKING:
+    from aiohttp import web
+
     from hub.api.door import ApiContext
+    from hub.domain.agreement import Offer
+    from hub.federation.client import PeerTransport
 
 _log = get_logger("hub")
 
@@ -97,10 +92,15 @@ async def opened(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Hu
 
 def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Application:
     """Every door that speaks HTTP, in one application."""
-    from hub.api import server as api  # its forms take a while, and commands need none of them
+    from aiohttp import web
+
+    from hub.api import server as api
+    from hub.console import health, invitation
+    from hub.federation import server as federation
+    from hub.federation.door import Door
 
     app = web.Application(client_max_size=settings.limits.request_body_bytes)
-    add_routes(app, Door(hub))
+    federation.add_routes(app, Door(hub))
     api.add_routes(app, _api_context(hub, transport))
     invitation.add_routes(app, hub.account.name)
     health.add_routes(app, hub, settings.metrics.token_file)
@@ -110,6 +110,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
 def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
     """What the door for programs needs of the door to peers: doors do not know each other."""
     from hub.api.door import ApiContext
+    from hub.federation import linking
 
     async def confirm(actor: Actor, link_id: LinkId) -> None:
         await invitations.confirm(hub, actor, link_id)
@@ -147,6 +148,12 @@ async def running(
 
     Doors close first, then workers finish what they hold, then the database is let go.
     """
+    from aiohttp import web
+
+    from hub.federation.client import GuardedTransport
+    from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
+    from hub.workers.loop import Mill
+
     hub = await open_hub(settings, env)
     transport = GuardedTransport.from_settings(settings)
     stop = asyncio.Event()
@@ -192,6 +199,8 @@ async def _hear(hub: Hub) -> None:
 
 
 async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:
+    from aiohttp import web
+
     host, port = settings.listen_on
     site = web.TCPSite(runner, host, port, reuse_address=True)
     try:

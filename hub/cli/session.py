@@ -15,13 +15,13 @@ from hub.actions import nodes
 from hub.actions.context import Actor, Hub
 from hub.cli.grammar import Manner
 from hub.cli.problems import BadWords
-from hub.federation.client import GuardedTransport
 from hub.i18n import set_language
 from hub.logs import set_up
 from hub.queries import agents
 from hub.settings import Settings, load
 
 if TYPE_CHECKING:
+    from hub.federation.client import GuardedTransport
     from hub.storage.database import Connection
 
 T = TypeVar("T")
@@ -40,6 +40,8 @@ class Session:
     @property
     def transport(self) -> GuardedTransport:
         """The way to peers."""
+        from hub.federation.client import GuardedTransport  # the web stack: only where needed
+
         if self._transport is None:
             self._transport = GuardedTransport.from_settings(self.settings)
         return self._transport
