@@ -1,1 +1,1 @@
-
+"""The ticket exchange hub: one node of one company."""

@@ -31,7 +31,7 @@ def upstream_of(tx: Tx, ticket_id: str) -> Handoff | None:
 
 
 def hop_changed(tx: Tx, hub: Hub, handoff_id: HandoffId, now: datetime) -> None:
-    """Tell our principal, if there is one and the terms say so, where our contractor's hop stands."""
+    """Tell our principal, if the terms say so, where the hop with our contractor stands."""
     below = handoffs.lock(tx, handoff_id)
     upstream = upstream_of(tx, below.ticket_id)
     if upstream is None:

@@ -49,10 +49,10 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
 
     def transaction(tx: Tx) -> CommentId:
         now = hub.now()
-        ticket = tickets.lock(tx, wish.ticket_id)
+        tickets.touch(tx, wish.ticket_id, now)
         comment = Comment(
             id=CommentId(hub.new_id("cmt", now)),
-            ticket_id=ticket.id,
+            ticket_id=wish.ticket_id,
             visibility=wish.visibility,
             author_ref=actor.ref,
             author=actor.display,
@@ -69,10 +69,9 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
         )
         comments.add(tx, comment)
         attached = files.attach_in(
-            tx, hub, ticket.id, wish.files, wish.visibility, now, comment_id=comment.id
+            tx, hub, wish.ticket_id, wish.files, wish.visibility, now, comment_id=comment.id
         )
-        tickets.change(tx, ticket.id, updated_at=now)
-        spread(tx, hub, comment, attached, now, only=wish.only_handoff)
+        spread(tx, hub, comment, attached, now, came_by=None, only=wish.only_handoff)
         return comment.id
 
     return await hub.db.write(transaction)
@@ -133,24 +132,32 @@ def spread(
     attached: Sequence[Attachment],
     now: datetime,
     *,
+    came_by: Handoff | None,
     only: HandoffId | None = None,
 ) -> None:
-    """Queue a public comment for everybody who shares the ticket, except where it came from."""
+    """Queue a public comment for everybody who shares the ticket, except where it came from.
+
+    `came_by` is the hand-off that brought it; None where it was written here.
+    """
     if not may_travel(comment.visibility):
         return
-    for there in sharing.audience(tx, comment.ticket_id, comment.origin_handoff_id):
+    listeners = sharing.audience(tx, comment.ticket_id, came_by)
+    if not listeners:
+        return
+    spoken, relayed = _spoken(comment), came_by is not None
+    for there in listeners:
         handoff = there.handoff
         if only is not None and handoff.id != only:
             continue
         try:
             view = disclosure.comment_view(
-                _spoken(comment),
+                spoken,
                 attached,
                 there.direction,
                 by=handoff.party,
                 withhold=there.withheld,
                 company=hub.account.name,
-                relayed=comment.origin_handoff_id is not None,
+                relayed=relayed,
             )
         except Refused as error:
             if error.code != "nothing_leaves":
@@ -166,17 +173,12 @@ def spread(
             sent=True,
             message_id=message_id,
         )
+        if not attached:
+            continue
         sharing.share_files(tx, handoff.id, view)
         # What found no room beside the words follows at once as files of the ticket.
         sharing.announce(
-            tx,
-            hub,
-            there,
-            attached,
-            _spoken(comment).author,
-            now,
-            relayed=comment.origin_handoff_id is not None,
-            beyond_first=True,
+            tx, hub, there, attached, spoken.author, now, relayed=relayed, beyond_first=True
         )
 
 
@@ -249,7 +251,7 @@ def receive(
         tx, hub, handoff, said["files"], now, comment_id=comment.id
     )
     tickets.change(tx, handoff.ticket_id, updated_at=now)
-    spread(tx, hub, comment, attached, now)
+    spread(tx, hub, comment, attached, now, came_by=handoff)
 
 
 def receive_edit(

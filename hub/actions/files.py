@@ -99,7 +99,7 @@ async def add(
         rows = attach_in(tx, hub, ticket.id, new, visibility, now, comment_id=None)
         tickets.change(tx, ticket.id, updated_at=now)
         author = handoff_actions.author_of(hub, actor)
-        _spread(tx, hub, ticket.id, rows, author, None, now)
+        _spread(tx, hub, ticket.id, rows, author, now, came_by=None)
         return [row.attachment_id for row in rows]
 
     return await hub.db.write(transaction)
@@ -162,14 +162,15 @@ def _spread(
     ticket_id: TicketId,
     rows: Sequence[Attachment],
     author: Author,
-    origin: HandoffId | None,
     now: datetime,
+    *,
+    came_by: Handoff | None,
 ) -> None:
     """Announce the ticket's own files along every hand-off that may see them."""
     if not rows or not may_travel(rows[0].visibility):
         return
-    for there in sharing.audience(tx, ticket_id, origin):
-        sharing.announce(tx, hub, there, rows, author, now, relayed=origin is not None)
+    for there in sharing.audience(tx, ticket_id, came_by):
+        sharing.announce(tx, hub, there, rows, author, now, relayed=came_by is not None)
 
 
 def _spread_redaction(
@@ -214,7 +215,7 @@ def receive_own(
     rows = receive_in(tx, hub, handoff, described, now, comment_id=None)
     if rows:
         tickets.change(tx, handoff.ticket_id, updated_at=now)
-        _spread(tx, hub, handoff.ticket_id, rows, author, handoff.id, now)
+        _spread(tx, hub, handoff.ticket_id, rows, author, now, came_by=handoff)
 
 
 def receive_in(

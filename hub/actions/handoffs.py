@@ -108,6 +108,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
         limit = min(direction.hop_limit, upstream.hop_limit if upstream else direction.hop_limit)
         hops = chain.add_hop(before, token, limit)
         due = wish.due or ticket.due_at
+        disclosed = direction.disclose - wish.withhold
         if wish.valid_until is not None and wish.valid_until <= now:
             raise Refused("offer_expired", "The offer would end before it is made.")
         view = disclosure.offer_view(
@@ -137,7 +138,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
             hop_limit=limit,
             offered_at=now,
             valid_until=wish.valid_until,
-            due_requested=due if DisclosureClass.DUE in direction.disclose - wish.withhold else None,
+            due_requested=due if DisclosureClass.DUE in disclosed else None,
             work_started=False,
             rating_rev=0,
             rating_reply_rev=0,
@@ -166,7 +167,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
             ticket=ticket.number,
             handoff=handoff_id,
             peer=link.peer_node_id,
-            disclosed=sorted(direction.disclose - wish.withhold),
+            disclosed=sorted(disclosed),
         )
         chains.hop_changed(tx, hub, handoff_id, now)
         return handoff_id
@@ -219,7 +220,7 @@ def _check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
 
 
 def _upstream(tx: Tx, ticket: Ticket) -> Handoff | None:
-    """The hand-off by which this ticket came to us, checked: may it be handed on?"""
+    """The hand-off by which this ticket came to us, if the work may be handed on."""
     for handoff in handoffs.of_ticket(tx.connection, ticket.id):
         if handoff.party is Party.CONTRACTOR:
             link = links.get(tx.connection, handoff.link_id)
@@ -232,7 +233,7 @@ async def preview(
     hub: Hub, ticket_id: TicketId, link_id: LinkId, withhold: frozenset[DisclosureClass],
     due: datetime | None,
 ) -> disclosure.Preview:
-    """What an offer of this ticket to this peer would tell, and what would stay; changes nothing."""
+    """What an offer of this ticket would tell, and what would stay; changes nothing."""
 
     def transaction(tx: Tx) -> disclosure.Preview:
         ticket = tickets.get(tx.connection, ticket_id)
@@ -649,7 +650,8 @@ async def rate(
             score, handoff.state, rev, by=handoff.party, last_rev=handoff.rating_rev,
             criteria=criteria,
         )
-        members = {"score": score, "text": text, "criteria": dict(criteria or {}) or None, "rev": rev}
+        grades = dict(criteria or {}) or None
+        members = {"score": score, "text": text, "criteria": grades, "rev": rev}
         data = send_statement(tx, hub, handoff, "rating.set", members, now=now, actor=actor)
         handoffs.change(tx, handoff_id, **steps.rating_columns(data, rev))
         return rev

@@ -7,10 +7,13 @@ rows to a commit, each in a savepoint of its own.
 
 from __future__ import annotations
 
+import collections
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from prometheus_client import Counter
 
 from hub.actions import incoming, outgoing
 from hub.actions.context import Hub
@@ -220,10 +223,8 @@ def _store(
         )
         if envelope.handoff is not None and envelope.hseq is not None:
             touched[envelope.handoff] = (envelope.hseq, one.hash)
-        hub.metrics.received.labels(
-            envelope.type if envelope.type in payloads.TYPES else "other"
-        ).inc()
     inbox.append(tx, rows)
+    _count(hub.metrics.received, (one.envelope.type for one in fresh))
     for handoff_id, (hseq, head) in touched.items():
         if streams.handoff(tx, link_id, handoff_id) is None:
             streams.begin_handoff(tx, link_id, handoff_id)
@@ -260,13 +261,7 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
         stream = streams.lock(tx, link_id)
         parked = inbox.parked_handoffs(tx.connection, link_id)
         rows = inbox.waiting(tx.connection, link_id, parked, APPLY_LIMIT)
-        settled = 0
-        for row in rows:
-            # Each row may change the link itself, so it is read anew.
-            link = links.get(tx.connection, link_id)
-            if not _apply_one(tx, hub, link, row, now):
-                break
-            settled += 1
+        settled = _apply_in_order(tx, hub, link_id, rows, now) if rows else 0
         if settled:
             _advance(tx, link_id, stream, rows, settled, bool(parked))
             if len(rows) == APPLY_LIMIT:
@@ -274,6 +269,36 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
         return Applied(settled, failed=settled < len(rows))
 
     return await hub.db.write(transaction)
+
+
+def _apply_in_order(
+    tx: Tx, hub: Hub, link_id: LinkId, rows: Sequence[InboxRow], now: datetime
+) -> int:
+    """How many of the messages, from the first on, are settled; the next one failed here."""
+    link = links.get(tx.connection, link_id)
+    repeated = inbox.repeated_ids(tx.connection, link_id, rows[0].seq, rows[-1].seq)
+    settled, done = 0, []
+    for row in rows:
+        how = _apply_one(tx, hub, link, row, now, repeated=row.seq in repeated)
+        if how is None:
+            break
+        settled += 1
+        if how is InboxState.DONE:
+            done.append(row)
+        if row.type in incoming.ON_LINK:
+            # Only such a message changes the link, and those behind it are judged by the new one.
+            link = links.get(tx.connection, link_id)
+    if done:
+        inbox.settle_done(tx, link_id, [row.seq for row in done], now)
+        _count(hub.metrics.applied, (row.type for row in done))
+    return settled
+
+
+def _count(counter: Counter, types: Iterable[str]) -> None:
+    """Count messages by their types; whatever a peer calls its own is `other`."""
+    known = collections.Counter(one if one in payloads.TYPES else "other" for one in types)
+    for label, count in known.items():
+        counter.labels(label).inc(count)
 
 
 def _advance(
@@ -292,17 +317,23 @@ def _advance(
         streams.change(tx, link_id, applied_seq=upto, applied_head=row.hash)
 
 
-def _apply_one(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime) -> bool:
-    """Whether the row is settled; False where it must be tried again or was parked."""
+def _apply_one(
+    tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime, *, repeated: bool
+) -> InboxState | None:
+    """DONE where the caller has to settle the row, REFUSED where that was done here.
+
+    None where our side failed: the row must be tried again, or was parked.
+    """
     try:
         with tx.part():
-            incoming.apply(tx, hub, link, row, now)
+            incoming.apply(tx, hub, link, row, now, repeated=repeated)
     except incoming.Rejected as rejected:
         incoming.reject(tx, hub, link, row, rejected.refusal, now)
+        return InboxState.REFUSED
     except Exception as error:  # noqa: BLE001 - the worker's catch: one bad message stops no other
         _failed(tx, hub, link, row, error, now)
-        return False
-    return True
+        return None
+    return InboxState.DONE
 
 
 def _failed(

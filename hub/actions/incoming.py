@@ -6,8 +6,6 @@ authentic and is stored, so its stream goes on.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -20,7 +18,6 @@ from hub.domain.disclosure import link_view
 from hub.errors import Refused, Untrusted
 from hub.ids import HandoffId
 from hub.protocol import payloads, signing
-from hub.protocol.encoding import parse_instant
 from hub.protocol.problems import REJECTS
 from hub.storage import inbox, outbox
 from hub.storage.database import Tx
@@ -135,27 +132,21 @@ ON_LINK: Final[Mapping[str, Callable[[Tx, Hub, Link, Mapping[str, Any], datetime
 """Messages about the link itself."""
 
 
-def _said_at(row: InboxRow) -> datetime:
-    """When the sender says it wrote a stored message. It was verified before it was stored."""
-    payload = row.env.split(".")[1]
-    envelope = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    return parse_instant(envelope["ts"])
+def apply(
+    tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime, *, repeated: bool
+) -> None:
+    """Do what a stored message says; settling its row is the caller's.
 
-
-def apply(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime) -> None:
-    """Do what a stored message says, and settle its row.
-
-    A refusal of a rule is settled too: it goes back to the sender. Anything else that is
-    raised means that our side failed, and the caller rolls back.
+    `repeated` says that an earlier message of this link carries the same id. Raises `Rejected`
+    where a rule refuses it: it is settled by `reject`. Anything else that is raised means that
+    our side failed. In both cases the caller rolls back first.
     """
     try:
-        _dispatch(tx, hub, link, row, now)
+        _dispatch(tx, hub, link, row, now, repeated=repeated)
     except Refused as error:
         # Nothing of the refused message may stay: the savepoint of the caller is rolled back
         # by it before the refusal is written.
         raise Rejected(error) from error
-    inbox.settle(tx, link.id, row.seq, InboxState.DONE, now)
-    hub.metrics.applied.labels(_label(row.type)).inc()
 
 
 class Rejected(Exception):  # noqa: N818 - what happened
@@ -166,12 +157,10 @@ class Rejected(Exception):  # noqa: N818 - what happened
         self.refusal = refusal
 
 
-def _label(type_: str) -> str:
-    return type_ if type_ in payloads.TYPES else "other"
-
-
-def _dispatch(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime) -> None:
-    if inbox.is_repeated_id(tx.connection, link.id, row.id, row.seq):
+def _dispatch(
+    tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime, *, repeated: bool
+) -> None:
+    if repeated:
         raise Refused("duplicate_id", "A message with this id is already here.")
     kind = payloads.TYPES.get(row.type)
     if kind is None or kind.schema_id != row.schema:
@@ -193,7 +182,7 @@ def _dispatch(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime) -> Non
         message_id=row.id,
         type=row.type,
         said=said,
-        at=_said_at(row),
+        env=row.env,
         now=now,
     )
     ON_HANDOFF[row.type](tx, hub, message)

@@ -180,19 +180,8 @@ def _receive_request(tx: Tx, hub: Hub, request: LinkRequest) -> Answered | HubEr
             request.nonce,
         )
     except Untrusted as error:
-        if known is not None:
-            return error  # used already: guessing gains nothing, and its partner may ask again
-        failures = kept.failures + 1
-        links.change_invitation(tx, kept.id, failures=failures)
-        audit.append(
-            tx, at=now, actor=invitee, event="link.wrong_code", invitation=kept.id, count=failures
-        )
-        if failures == hub.limits.invitation_mac_failures:
-            outgoing.alarm(
-                tx, hub, "invitation_dead", kept.id,
-                "Somebody tried the invitation for {peer} with wrong codes; it is dead.",
-                now, peer=kept.peer_label,
-            )
+        if known is None:  # of a used one guessing gains nothing, and its partner may ask again
+            _count_wrong_code(tx, hub, kept, invitee, now)
         return error
     if known is not None:
         same = (
@@ -211,6 +200,22 @@ def _receive_request(tx: Tx, hub: Hub, request: LinkRequest) -> Answered | HubEr
     except ValueError as error:  # from composing: before anything was written
         return Refused(
             "malformed", "The partner's offer cannot be part of an agreement.", because=str(error)
+        )
+
+
+def _count_wrong_code(
+    tx: Tx, hub: Hub, kept: links.Invitation, invitee: str, now: datetime
+) -> None:
+    failures = kept.failures + 1
+    links.change_invitation(tx, kept.id, failures=failures)
+    audit.append(
+        tx, at=now, actor=invitee, event="link.wrong_code", invitation=kept.id, count=failures
+    )
+    if failures == hub.limits.invitation_mac_failures:
+        outgoing.alarm(
+            tx, hub, "invitation_dead", kept.id,
+            "Somebody tried the invitation for {peer} with wrong codes; it is dead.",
+            now, peer=kept.peer_label,
         )
 
 

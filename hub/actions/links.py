@@ -57,7 +57,7 @@ async def resume(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
 
 
 async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Link:
-    """End the relation. Open hand-offs are ended by whoever holds their pen; our tickets are freed."""
+    """End the relation: whoever holds a hand-off's pen ends it, our tickets are freed."""
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()

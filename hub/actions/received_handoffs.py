@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,7 +19,7 @@ from hub.domain.handoff import PEN, Act, Party, Request, State, check_request
 from hub.domain.rating import check_rating, check_reply
 from hub.errors import NotFound, Refused
 from hub.ids import HandoffId
-from hub.protocol.encoding import parse_instant
+from hub.protocol.encoding import parse_instant, unb64url
 from hub.storage import audit, handoffs
 from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
@@ -34,8 +35,14 @@ class Received:
     message_id: str
     type: str
     said: dict[str, Any]
-    at: datetime  # the sender's clock: recorded as the instant of its step
+    env: str  # as it was signed; verified before it was stored
     now: datetime
+
+    @property
+    def at(self) -> datetime:
+        """The sender's clock: recorded as the instant of its step."""
+        payload = self.env.split(".")[1]
+        return parse_instant(json.loads(unb64url(payload))["ts"])
 
 
 def offer(tx: Tx, hub: Hub, message: Received) -> None:
@@ -100,6 +107,11 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
             now=now,
             cause=message.message_id,
         )
+        return
+    # Both sides name the other's number from the first moment, not only once somebody answers.
+    own.send_statement(
+        tx, hub, handoff, "handoff.plan", {"number": ticket.number}, now=now, actor=SYSTEM
+    )
 
 
 _DECLINE_CODES: Final[Mapping[str, str]] = {

@@ -45,19 +45,24 @@ def listener(tx: Tx, handoff: Handoff) -> Listener | None:
     return Listener(handoff, link, direction, terms.withheld(handoff))
 
 
-def audience(tx: Tx, ticket_id: TicketId, origin: HandoffId | None) -> list[Listener]:
-    """Everybody who hears of something public on this ticket that came by `origin` (None: ours)."""
-    everyone = handoffs.of_ticket(tx.connection, ticket_id)
-    came_by = next((one for one in everyone if one.id == origin), None)
+def audience(tx: Tx, ticket_id: TicketId, came_by: Handoff | None) -> list[Listener]:
+    """Everybody who hears of something public on this ticket.
+
+    `came_by` is the hand-off of this ticket that brought it; None where it is our own.
+    """
+    if came_by is None:
+        others = handoffs.of_ticket(tx.connection, ticket_id)
+    else:
+        others = handoffs.beside(tx.connection, came_by)
     from_below = came_by is not None and came_by.party is Party.PRINCIPAL
     found = []
-    for handoff in everyone:
-        if handoff.id == origin or handoff.state in FINAL or handoff.detached_at is not None:
+    for handoff in others:
+        if handoff.state in FINAL or handoff.detached_at is not None:
             continue
         if from_below and handoff.party is Party.PRINCIPAL:
             continue  # contractors of one ticket do not see each other
         there = listener(tx, handoff)
-        if there is not None and (origin is None or there.direction.relay_comments):
+        if there is not None and (came_by is None or there.direction.relay_comments):
             found.append(there)
     return found
 

@@ -1,1 +1,1 @@
-
+"""The door to foreign desks, through connectors (to come)."""

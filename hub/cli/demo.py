@@ -158,9 +158,7 @@ async def _work(vendor: Company, partner: Company, regional: Company) -> None:
     everyone = (vendor, partner, regional)
     to_partner = await _link_id(vendor, partner)
     to_regional = await _link_id(partner, regional)
-    made: list[tuple[Story, TicketId]] = []
-    for story in STORIES:
-        made.append((story, await _new_ticket(vendor, story)))
+    made = [(story, await _new_ticket(vendor, story)) for story in STORIES]
     _say(_("{count} tickets, {handed} handed on").format(
         count=len(made), handed=sum(1 for story, _id in made if story.depth)))
     first: dict[int, HandoffId] = {}

@@ -1,1 +1,1 @@
-
+"""The door for people: the invitation page and health so far."""

@@ -21,10 +21,13 @@ CONTENT_MAX: Final = 48 * 1024  # bytes of one ticket or comment on the wire
 FILES_MAX: Final = 12 * 1024  # bytes of the file descriptions beside it
 
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def wire_size(value: object) -> int:
     """How many bytes it takes in a payload. Raises `Refused(text_invalid)`."""
     try:
-        return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+        return len(_ENCODER.encode(value).encode())
     except UnicodeEncodeError as error:
         # Half of a surrogate pair: JSON can write it down, UTF-8 cannot.
         raise Refused("text_invalid", "The text has a character that does not exist.") from error

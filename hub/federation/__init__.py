@@ -1,1 +1,1 @@
-
+"""The door to peers: answering their calls, and calling them."""

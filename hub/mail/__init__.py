@@ -1,1 +1,1 @@
-
+"""The door for e-mail (to come)."""

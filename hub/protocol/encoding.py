@@ -56,7 +56,9 @@ def instant(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError("an instant needs a time zone")
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def parse_instant(text: str) -> datetime:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from hub.errors import Untrusted
@@ -24,6 +25,7 @@ MAX_BATCH_BYTES: Final = 1024 * 1024
 MAX_ENV: Final = 4096  # characters of the signed envelope
 MAX_DATA: Final = 64 * 1024  # bytes of the payload text
 MAX_TYPE: Final = 100
+_WIRE_FRAME: Final = len('{"env":,"data":},')  # around the two texts of a message in a batch
 _TYPE: Final = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9][a-z0-9_-]*)+")
 _SCHEMA: Final = re.compile(rf"(?P<type>{_TYPE.pattern})/[1-9][0-9]{{0,3}}")
 
@@ -111,8 +113,7 @@ def read_envelope(parsed: dict[str, Any]) -> Envelope:
     if parsed.get("v") not in versions.SUPPORTED:
         raise data.flaw("v")
     kind, schema = data.text("type", MAX_TYPE), data.text("dt", MAX_TYPE + 5)
-    found = _SCHEMA.fullmatch(schema)
-    if found is None or found["type"] != kind:
+    if not _is_schema_of(schema, kind):
         raise data.flaw("type or dt")
     # One ticket can be shown alone only if its messages carry the whole of its own chain.
     on_handoff = [data.has(name) for name in ("handoff", "hseq", "hprev")]
@@ -140,6 +141,13 @@ def read_envelope(parsed: dict[str, Any]) -> Envelope:
     )
 
 
+# The same few pairs come with every message.
+@lru_cache(maxsize=1024)
+def _is_schema_of(schema: str, kind: str) -> bool:
+    found = _SCHEMA.fullmatch(schema)
+    return found is not None and found["type"] == kind
+
+
 def parse_batch(body: bytes) -> list[WireMessage]:
     """The messages of a batch, in the order they came. Raises `Untrusted(malformed)`.
 
@@ -165,9 +173,10 @@ def dump_batch(messages: Sequence[WireMessage]) -> bytes:
 
 def fit_batch(messages: Iterable[WireMessage]) -> int:
     """How many messages, from the first on, go into one batch."""
-    count, size = 0, len(b'{"messages":[]}')
+    count, size = 0, len('{"messages":[]}')
     for message in messages:
-        size += len(strict_json.dump({"env": message.env, "data": message.data}).encode()) + 1
+        size += strict_json.text_size(message.env) + _WIRE_FRAME
+        size += strict_json.text_size(message.data) if message.data is not None else len("null")
         if count == MAX_BATCH or size > MAX_BATCH_BYTES:
             break
         count += 1

@@ -7,7 +7,7 @@ sender hashed. The inbox takes nothing else, so forgetting to verify does not ty
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import InitVar, dataclass
 from typing import Any, Final, final
 
 from hub.errors import Untrusted
@@ -49,18 +49,32 @@ class SealedMessage:
 class VerifiedMessage:
     """A message that was verified. Only `open_sealed` can make one.
 
-    `flaw` is empty, or says why the (authentic) payload is not readable; `data` is then empty
-    too. Such a message is stored and rejected in-band: refusing it at the door would stop the
-    stream behind it for ever.
+    The (authentic) payload may still be unreadable. Such a message is stored and rejected
+    in-band: refusing it at the door would stop the stream behind it for ever.
     """
 
     proof: InitVar[object]
     envelope: Envelope
-    data: dict[str, Any]  # parsed, without the salt
     data_text: str  # exactly as received: the evidence
     env: str  # exactly as received
     hash: str
-    flaw: str = ""
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The payload without its salt, read anew each time; empty where it is unreadable."""
+        try:
+            return read_data(self.data_text)
+        except Untrusted:
+            return {}
+
+    @property
+    def flaw(self) -> str:
+        """Why the payload is not readable; empty where it is."""
+        try:
+            read_data(self.data_text)
+        except Untrusted as error:
+            return error.because
+        return ""
 
     def __post_init__(self, proof: object) -> None:
         # An InitVar and not a field, so that dataclasses.replace cannot carry it over either.
@@ -85,7 +99,7 @@ def seal(envelope: Envelope, payload: dict[str, Any], salt: bytes, signer: Signe
 def seal_text(envelope: Envelope, data: str, signer: Signer) -> SealedMessage:
     """Sign a message whose payload text exists already: signing again for a new epoch."""
     raw = data.encode()
-    members = envelope_members(replace(envelope, data_hash=sha256_b64(raw)))
+    members = {**envelope_members(envelope), "dh": sha256_b64(raw)}
     try:
         written = read_envelope(members)
     except Untrusted as error:
@@ -124,19 +138,12 @@ def open_sealed(
             "The payload is not the one that was signed.",
             because="missing" if text is None else envelope.id,
         )
-    flaw = ""
-    try:
-        data = read_data(text)
-    except Untrusted as error:
-        data, flaw = {}, error.because
     return VerifiedMessage(
         proof=_OPENED,
         envelope=envelope,
-        data=data,
         data_text=text,
         env=wire.env,
         hash=mh,
-        flaw=flaw,
     )
 
 

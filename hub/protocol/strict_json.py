@@ -72,6 +72,11 @@ def dump(value: dict[str, Any], *, mend: bool = False) -> str:
     return text
 
 
+def text_size(text: str) -> int:
+    """How many bytes `dump` takes for this text."""
+    return len(_ENCODER.encode(text).encode("utf-8", "surrogatepass"))
+
+
 def clean(text: str) -> str:
     """The text with every character the wire cannot carry replaced by U+FFFD."""
     return _UNSENDABLE.sub("\ufffd", text)

@@ -84,7 +84,7 @@ class BlobStore:
     def _publish(self, temporary: Path, digest: str) -> None:
         target = self._path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(temporary, target)
+        temporary.replace(target)
         for folder in (target.parent, self._root):
             descriptor = os.open(folder, os.O_RDONLY)
             try:
@@ -158,7 +158,7 @@ class PartialBlob:
             raise _full(error) from error
 
     def finish(self) -> None:
-        """Make it visible. Raises Untrusted(digest_mismatch), and drops it, if it is not the file."""
+        """Make it visible; another content is dropped and raises Untrusted(digest_mismatch)."""
         with self._path.open("rb") as whole:
             digest = _b64(hashlib.file_digest(whole, "sha256").digest())
         if digest != self._sha256 or self.have != self._size:

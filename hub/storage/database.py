@@ -81,7 +81,8 @@ def _execute(connection: Connection, statement: str) -> None:
         return
     # Twice per message, and SQLAlchemy takes ten times as long about it as SQLite.
     try:
-        connection.connection.cursor().execute(statement)
+        driver: Any = connection.connection.dbapi_connection
+        driver.execute(statement)
     except sqlite3.Error as error:
         raise DBAPIError.instance(
             statement, None, error, sqlite3.Error, dialect=connection.dialect

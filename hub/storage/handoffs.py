@@ -112,6 +112,14 @@ _OF_TICKET: Final = Query(
     party=Party,
     state=State,
 )
+_OTHERS: Final = Query(
+    _HANDOFF.where(
+        handoffs.c.ticket_id == bindparam("ticket_id"), handoffs.c.id != bindparam("id")
+    ).order_by(handoffs.c.id),
+    Handoff,
+    party=Party,
+    state=State,
+)
 _LAST_EVENT: Final[Query[int]] = Query(
     select(func.coalesce(func.max(handoff_events.c.n), 0)).where(
         handoff_events.c.handoff_id == bindparam("handoff_id")
@@ -146,6 +154,11 @@ def lock(tx: Tx, handoff_id: str) -> Handoff:
 def of_ticket(connection: Connection, ticket_id: str) -> list[Handoff]:
     """All hand-offs of a ticket, oldest first: at most one in which we are the contractor."""
     return _OF_TICKET.all(connection, ticket_id=ticket_id)
+
+
+def beside(connection: Connection, handoff: Handoff) -> list[Handoff]:
+    """All other hand-offs of the same ticket, oldest first."""
+    return _OTHERS.all(connection, ticket_id=handoff.ticket_id, id=handoff.id)
 
 
 def of_link(connection: Connection, link_id: str, *, only_open: bool) -> list[Handoff]:
@@ -237,7 +250,7 @@ def history(connection: Connection, handoff_id: str) -> list[HandoffEvent]:
 
 
 def remember_token(tx: Tx, token: str, handoff_id: str) -> None:
-    """This hop token is ours: an offer that carries it has come round in a circle."""
+    """A hop token of ours: an offer that carries it has come round in a circle."""
     tx.connection.execute(insert(hop_tokens).values(token=token, handoff_id=handoff_id))
 
 

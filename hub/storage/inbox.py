@@ -11,12 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from hub.ids import HandoffId, LinkId, MessageId
 from hub.storage import statements
 from hub.storage.database import Tx
-from hub.storage.statements import Query, columns_of, itself
+from hub.storage.statements import Command, Query, columns_of, itself
 from hub.storage.tables import inbox
 
 
@@ -84,10 +84,19 @@ _WAITING_COUNT: Final[Query[int]] = Query(
     select(func.count()).select_from(inbox).where(_OF_LINK, inbox.c.state == InboxState.NEW),
     itself,
 )
-# Nothing but the id is asked for: with `seq < …` beside it SQLite would walk the whole stream by
+# Nothing but the id is compared: with `seq < …` beside it SQLite would walk the whole stream by
 # its primary key instead of using the index on ids.
-_SEQS: Final[Query[int]] = Query(
-    select(inbox.c.seq).where(_OF_LINK, inbox.c.id == bindparam("id")), itself
+_other: Final = inbox.alias()
+_SAME_ID: Final[Query[tuple[int, int]]] = Query(
+    select(inbox.c.seq, _other.c.seq.label("other"))
+    .join(_other, (_other.c.link_id == inbox.c.link_id) & (_other.c.id == inbox.c.id))
+    .where(_OF_LINK, inbox.c.seq.between(bindparam("first"), bindparam("last"))),
+    lambda *pair: pair,
+)
+_SETTLE: Final = Command(
+    update(inbox)
+    .where(inbox.c.link_id == bindparam("of_link"), inbox.c.seq == bindparam("at_seq"))
+    .values(state=InboxState.DONE, settled_at=bindparam("settled"), last_error=None)
 )
 
 
@@ -151,6 +160,13 @@ def settle(
     change(tx, link_id, seq, state=state, settled_at=at, last_error=error)
 
 
+def settle_done(tx: Tx, link_id: str, seqs: list[int], at: datetime) -> None:
+    """The effect of these messages is part of our state."""
+    _SETTLE.run_all(
+        tx, [{"of_link": link_id, "at_seq": seq, "settled": at} for seq in seqs]
+    )
+
+
 def change(tx: Tx, link_id: str, seq: int, **values: Any) -> None:
     """Set these columns of one message."""
     statements.change(tx, inbox, {"link_id": link_id, "seq": seq}, values)
@@ -199,6 +215,7 @@ def log_from(connection: Connection, link_id: str, seq: int, limit: int) -> list
     return [_row(row) for row in connection.execute(query)]
 
 
-def is_repeated_id(connection: Connection, link_id: str, message_id: str, seq: int) -> bool:
-    """Whether an earlier message of this link carries the same id."""
-    return any(one < seq for one in _SEQS.all(connection, link_id=link_id, id=message_id))
+def repeated_ids(connection: Connection, link_id: str, first: int, last: int) -> set[int]:
+    """Which of the messages from `first` to `last` carry the id of an earlier one of the link."""
+    pairs = _SAME_ID.all(connection, link_id=link_id, first=first, last=last)
+    return {seq for seq, other in pairs if other < seq}

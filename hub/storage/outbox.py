@@ -153,7 +153,7 @@ def page(
 def counts(connection: Connection) -> dict[str, int]:
     """How many messages are in each state."""
     query = select(outbox.c.state, func.count()).group_by(outbox.c.state)
-    return {state: count for state, count in connection.execute(query)}
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def links_with_pending(connection: Connection) -> list[LinkId]:

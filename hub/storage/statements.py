@@ -39,18 +39,19 @@ class _Plan:
 
     dialect: Dialect
     sql: str
-    takes: tuple[tuple[str, Convert | None], ...]  # names of values, in the order of the text
-    fixed: Mapping[str, object]  # values that are part of the statement
+    takes: tuple[str, ...]  # names of values, in the order of the text
+    converts: tuple[tuple[int, Convert], ...]  # places whose values are converted
+    fixed: Mapping[str, object]  # values that are part of the statement, as the driver wants them
     results: tuple[tuple[int, Convert], ...]  # columns that are converted
 
     def parameters(self, values: Mapping[str, Any]) -> list[Any]:
         """The values in the driver's order and types."""
-        return [
-            self.fixed[name]
-            if name in self.fixed
-            else (values[name] if convert is None else convert(values[name]))
-            for name, convert in self.takes
-        ]
+        if self.fixed:
+            values = {**values, **self.fixed}
+        found = [values[name] for name in self.takes]
+        for place, convert in self.converts:
+            found[place] = convert(found[place])
+        return found
 
 
 class _Statement:
@@ -78,13 +79,14 @@ class _Statement:
     def _compiled(self, dialect: Dialect) -> _Plan:
         compiled: Any = self._statement.compile(dialect=dialect, column_keys=self._columns)
         binds: dict[str, BindParameter[Any]] = compiled.binds
-        takes, fixed = [], {}
-        for name in compiled.positiontup:
+        converts, fixed = [], {}
+        for place, name in enumerate(compiled.positiontup):
             convert = binds[name].type.dialect_impl(dialect).bind_processor(dialect)
             if not binds[name].required:
                 value = binds[name].effective_value
                 fixed[name] = value if convert is None else convert(value)
-            takes.append((name, convert))
+            elif convert is not None:
+                converts.append((place, convert))
         results = []
         if isinstance(self._statement, Select):
             for index, column in enumerate(self._statement.selected_columns):
@@ -92,7 +94,8 @@ class _Statement:
                 both = _chained(read, self._converts.get(column.key or ""))
                 if both is not None:
                     results.append((index, both))
-        return _Plan(dialect, compiled.string, tuple(takes), fixed, tuple(results))
+        takes = tuple(compiled.positiontup)
+        return _Plan(dialect, compiled.string, takes, tuple(converts), fixed, tuple(results))
 
 
 def _chained(first: Convert | None, second: Convert | None) -> Convert | None:
@@ -104,19 +107,17 @@ def _chained(first: Convert | None, second: Convert | None) -> Convert | None:
 def _direct(
     connection: Connection, plan: _Plan, parameters: list[Any], *, many: bool = False
 ) -> Any:
-    if not connection.in_transaction():
+    driver: Any = connection.connection.dbapi_connection
+    if not driver.in_transaction and not connection.in_transaction():
         connection.begin()
-    cursor = connection.connection.cursor()
     try:
         if many:
-            cursor.executemany(plan.sql, parameters)
-        else:
-            cursor.execute(plan.sql, parameters)
+            return driver.executemany(plan.sql, parameters)
+        return driver.execute(plan.sql, parameters)
     except sqlite3.Error as error:
         raise DBAPIError.instance(
             plan.sql, parameters, error, sqlite3.Error, dialect=plan.dialect
         ) from error
-    return cursor
 
 
 class Query(Generic[R]):
@@ -194,13 +195,14 @@ class Command:
         self._statement = statement
         self._prepared = _Statement(statement, columns)
 
-    def run(self, tx: Tx, values: Mapping[str, object]) -> None:
-        """Execute it with these values."""
+    def run(self, tx: Tx, values: Mapping[str, object]) -> int:
+        """Execute it with these values; how many rows it was about."""
         plan = self._prepared.plan(tx.connection)
         if plan is None:
-            tx.connection.execute(self._statement, values)
+            done: int = tx.connection.execute(self._statement, values).rowcount
         else:
-            _direct(tx.connection, plan, plan.parameters(values))
+            done = _direct(tx.connection, plan, plan.parameters(values)).rowcount
+        return done
 
     def run_all(self, tx: Tx, rows: Sequence[Mapping[str, object]]) -> None:
         """Execute it with each of these."""
@@ -227,10 +229,10 @@ def add_all(tx: Tx, table: Table, rows: Sequence[Mapping[str, object]]) -> None:
     _insert(table, tuple(rows[0])).run_all(tx, rows)
 
 
-def change(tx: Tx, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
-    """Set these columns of the rows whose columns equal the key."""
+def change(tx: Tx, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> int:
+    """Set these columns of the rows whose columns equal the key; how many rows there are."""
     command = _update(table, tuple(key), tuple(values))
-    command.run(tx, {**{_KEY + name: value for name, value in key.items()}, **values})
+    return command.run(tx, {**{_KEY + name: value for name, value in key.items()}, **values})
 
 
 @lru_cache(maxsize=_SHAPES)

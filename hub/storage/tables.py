@@ -33,13 +33,15 @@ class Instant(TypeDecorator[datetime]):
     impl = String(27)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:  # noqa: ARG002
         if value is None:
             return None
+        if value.tzinfo is not UTC:
+            value = value.astimezone(UTC)
         # A tenth of the time of strftime, which the eight instants of a message would feel.
-        return value.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+        return value.isoformat(timespec="microseconds")[:-6] + "Z"
 
-    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
+    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:  # noqa: ARG002
         return None if value is None else datetime.fromisoformat(value)
 
 
@@ -346,7 +348,7 @@ tickets = Table(
     Column("contact", JSON(none_as_null=True)),
     Column("site", JSON(none_as_null=True)),
     Column("asset", JSON(none_as_null=True)),
-    Column("fields", JSON, nullable=False),  # [{name, value}], internal unless the agreement names it
+    Column("fields", JSON, nullable=False),  # [{name, value}]: internal unless agreed by name
     Column("checklist", JSON, nullable=False),  # [{item_id, text, done}]
     Column("due_at", Instant),
     Column("assignee_id", String(36)),
@@ -483,7 +485,7 @@ item_refs = Table(
     Column("kind", String(4), primary_key=True),  # cmt | att
     Column("remote_id", String(36), primary_key=True),
     Column("local_id", String(36), nullable=False),
-    Column("sent", Boolean, nullable=False),  # whether it went out (remote_id = local_id) or came in
+    Column("sent", Boolean, nullable=False),  # it went out (remote_id = local_id) or came in
     Column("message_id", String(36)),  # the message that took it there
     UniqueConstraint("handoff_id", "kind", "local_id"),
     Index("ix_item_refs_local_id", "local_id"),

@@ -93,7 +93,7 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def next_number(tx: Tx) -> str:
-    """A ticket number never given before: `T-1001`, `T-1002`, …"""
+    """A ticket number never given before: `T-1001`, `T-1002` and so on."""
     value: int = (
         tx.connection.execute(
             for_update(tx, select(counters.c.value).where(counters.c.name == "ticket"))
@@ -114,6 +114,12 @@ def change(tx: Tx, ticket_id: TicketId, *, updated_at: datetime, **changes: Any)
     """Set these members of the ticket."""
     values = {"updated_at": updated_at, **_columns(changes)}
     statements.change(tx, tickets, {"id": ticket_id}, values)
+
+
+def touch(tx: Tx, ticket_id: TicketId, at: datetime) -> None:
+    """Something happened on the ticket: note it, and lock the row. Raises NotFound."""
+    if statements.change(tx, tickets, {"id": ticket_id}, {"updated_at": at}) == 0:
+        raise NotFound("not_found", "There is no such ticket.")
 
 
 def get(connection: Connection, ticket_id: str) -> Ticket:

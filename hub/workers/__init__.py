@@ -1,1 +1,1 @@
-
+"""The crank: whatever is due is claimed, handled and settled."""

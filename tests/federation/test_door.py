@@ -18,12 +18,14 @@ from io import BytesIO
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
+from yarl import URL
 
 from hub import app
 from hub.actions import files, handoffs, invitations, tickets
 from hub.actions.handoffs import OfferHandoff
 from hub.domain.comment import Visibility
 from hub.federation.door import JSON, ROUTES, Call, Caller, Door, Reply, Route
+from hub.ids import TicketId
 from hub.protocol import http_signatures, strict_json
 from hub.protocol.encoding import b64url
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
@@ -54,7 +56,7 @@ class Scene:
         return self.network.wire.doors[self.a.settings.url]
 
 
-async def _file(a: Company, ticket_id: str, words: bytes, visibility: Visibility) -> str:
+async def _file(a: Company, ticket_id: TicketId, words: bytes, visibility: Visibility) -> str:
     new = files.store(a.hub, "act.txt", "text/plain", BytesIO(words))
     await files.add(a.hub, a.dispatcher, ticket_id, [new], visibility)
     return new.sha256
@@ -588,7 +590,7 @@ async def _over_http(server: TestServer, call: Call) -> tuple[int, dict[str, str
         aiohttp.ClientSession(auto_decompress=False) as session,
         session.request(
             call.method,
-            server.make_url("/").join(aiohttp.client.URL(call.target, encoded=True)),
+            server.make_url("/").join(URL(call.target, encoded=True)),
             headers=call.headers,
             data=call.body or None,
             skip_auto_headers=("Content-Type",),

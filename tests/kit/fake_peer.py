@@ -18,7 +18,6 @@ from hub.domain.agreement import Offer, combine, default_offer
 from hub.federation.door import JSON, Call, Door, Reply
 from hub.ids import HandoffId, InvitationId, LinkId, MessageId, new
 from hub.protocol import agreement as agreements
-from hub.protocol import invitation as codes
 from hub.protocol import (
     http_signatures,
     jws,
@@ -29,6 +28,7 @@ from hub.protocol import (
     strict_json,
     versions,
 )
+from hub.protocol import invitation as codes
 from hub.protocol.agreement import Agreement, AgreementParty
 from hub.protocol.encoding import instant, sha256_b64
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
@@ -72,7 +72,7 @@ class FakePeer:
     keys: NodeKeys
     entropy: SeededEntropy
     company: Company | None = None
-    link_id: LinkId = LinkId("")
+    link_id: LinkId = field(default=LinkId(""))
     agreement: Agreement | None = None
     # our stream
     seq: int = 0
@@ -349,7 +349,7 @@ class FakePeer:
         await self.say("handoff.offer", self.offer_data(title, **other), handoff=handoff_id)
         return handoff_id
 
-    def offer_data(self, title: str = "Не печатает чек", **other: Any) -> dict[str, Any]:
+    def offer_data(self, title: object = "Не печатает чек", **other: Any) -> dict[str, Any]:
         """The data of an offer."""
         return {
             "title": title,

@@ -82,7 +82,6 @@ def test_only_open_sealed_makes_a_verified_message() -> None:
     message = opened(a_sealed().wire)
     fields: dict[str, Any] = {
         "envelope": message.envelope,
-        "data": {},
         "data_text": "{}",
         "env": "x",
         "hash": "x",
