@@ -64,7 +64,7 @@ docs: $(VENV)/.dev
 	@$(BIN)/python -m tools.state_diagram
 
 messages: $(VENV)/.dev
-	@$(BIN)/pybabel -q extract -F babel.cfg -k _ -k gettext -k ngettext:1,2 -o hub/locale/hub.pot .
+	@PYTHONPATH=. $(BIN)/pybabel -q extract -F babel.cfg -k _ -k gettext -k ngettext:1,2 -o hub/locale/hub.pot .
 	@$(BIN)/pybabel -q update -i hub/locale/hub.pot -D hub -d hub/locale --no-wrap
 	@$(BIN)/pybabel -q compile -D hub -d hub/locale
 

@@ -118,6 +118,8 @@ def postgres_server() -> Iterator[PostgresServer | None]:
     try:
         _apart(lambda: server.say("postgres", f'CREATE DATABASE "{server.template}"'))
     except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InvalidPasswordError):
+        if os.environ.get("HUB_REQUIRE_POSTGRES"):
+            pytest.fail(f"{NO_POSTGRES}, and HUB_REQUIRE_POSTGRES is set")
         yield None
         return
     try:

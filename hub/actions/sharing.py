@@ -22,7 +22,7 @@ from hub.domain.handoff import FINAL, Party
 from hub.ids import HandoffId, TicketId
 from hub.storage import attachments, comments, handoffs, links
 from hub.storage.database import Tx
-from hub.storage.handoffs import Handoff
+from hub.storage.handoffs import Handoff, Side
 from hub.storage.links import AGREED, Link, LinkState
 
 
@@ -30,13 +30,13 @@ from hub.storage.links import AGREED, Link, LinkState
 class Listener:
     """One hand-off along which something goes, with the terms that apply."""
 
-    handoff: Handoff
+    handoff: Handoff | Side
     link: Link
     direction: Direction
     withheld: Withheld
 
 
-def listener(tx: Tx, handoff: Handoff) -> Listener | None:
+def listener(tx: Tx, handoff: Handoff | Side) -> Listener | None:
     """The other side of this hand-off, or None where nothing can be said to it any more."""
     link = links.get(tx.connection, handoff.link_id)
     if link.state not in AGREED or link.state is LinkState.CLOSED:
@@ -50,13 +50,11 @@ def audience(tx: Tx, ticket_id: TicketId, came_by: Handoff | None) -> list[Liste
 
     `came_by` is the hand-off of this ticket that brought it; None where it is our own.
     """
-    if came_by is None:
-        others = handoffs.of_ticket(tx.connection, ticket_id)
-    else:
-        others = handoffs.beside(tx.connection, came_by)
     from_below = came_by is not None and came_by.party is Party.PRINCIPAL
     found = []
-    for handoff in others:
+    for handoff in handoffs.sides(tx.connection, ticket_id):
+        if came_by is not None and handoff.id == came_by.id:
+            continue
         if handoff.state in FINAL or handoff.detached_at is not None:
             continue
         if from_below and handoff.party is Party.PRINCIPAL:

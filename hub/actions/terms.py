@@ -9,7 +9,7 @@ from hub.domain.disclosure import Withheld
 from hub.domain.handoff import Party
 from hub.errors import Refused
 from hub.protocol import agreement as agreements
-from hub.storage.handoffs import Handoff
+from hub.storage.handoffs import Handoff, Side
 from hub.storage.links import Link
 
 
@@ -29,6 +29,6 @@ def direction(link: Link, our_party: Party) -> Direction:
     return _direction(link.agreement, our_party if link.inviter else our_party.other)
 
 
-def withheld(handoff: Handoff) -> Withheld:
+def withheld(handoff: Handoff | Side) -> Withheld:
     """The disclosure classes switched off for this hand-off."""
     return frozenset(DisclosureClass(name) for name in handoff.withheld)

@@ -66,6 +66,18 @@ class Handoff:
 
 
 @dataclass(frozen=True, slots=True)
+class Side:
+    """So much of a hand-off as decides who hears of something on its ticket, and how much."""
+
+    id: HandoffId
+    link_id: LinkId
+    party: Party
+    state: State
+    withheld: list[str]
+    detached_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class HandoffEvent:
     """One line of a hand-off's history."""
 
@@ -112,11 +124,11 @@ _OF_TICKET: Final = Query(
     party=Party,
     state=State,
 )
-_OTHERS: Final = Query(
-    _HANDOFF.where(
-        handoffs.c.ticket_id == bindparam("ticket_id"), handoffs.c.id != bindparam("id")
-    ).order_by(handoffs.c.id),
-    Handoff,
+_SIDES: Final = Query(
+    select(*columns_of(handoffs, Side))
+    .where(handoffs.c.ticket_id == bindparam("ticket_id"))
+    .order_by(handoffs.c.id),
+    Side,
     party=Party,
     state=State,
 )
@@ -156,9 +168,9 @@ def of_ticket(connection: Connection, ticket_id: str) -> list[Handoff]:
     return _OF_TICKET.all(connection, ticket_id=ticket_id)
 
 
-def beside(connection: Connection, handoff: Handoff) -> list[Handoff]:
-    """All other hand-offs of the same ticket, oldest first."""
-    return _OTHERS.all(connection, ticket_id=handoff.ticket_id, id=handoff.id)
+def sides(connection: Connection, ticket_id: str) -> list[Side]:
+    """What `of_ticket` finds, as far as it decides who hears of something."""
+    return _SIDES.all(connection, ticket_id=ticket_id)
 
 
 def of_link(connection: Connection, link_id: str, *, only_open: bool) -> list[Handoff]:
