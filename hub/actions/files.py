@@ -21,7 +21,7 @@ from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, Visibility, may_travel
 from hub.domain.delivery import backoff
 from hub.errors import HubError, NotFound, Refused, Untrusted
-from hub.ids import AttachmentId, CommentId, HandoffId, TicketId
+from hub.ids import AttachmentId, CommentId, TicketId
 from hub.storage import attachments, comments, handoffs, links, tickets
 from hub.storage import attachments as stored
 from hub.storage.attachments import Fetch, FileState

@@ -22,7 +22,7 @@ from hub.ids import HandoffId, LinkId
 from hub.protocol import payloads, receipts
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import VerifiedMessage
-from hub.storage import audit, handoffs, inbox, links, streams
+from hub.storage import audit, inbox, links, streams
 from hub.storage.database import Tx
 from hub.storage.inbox import InboxRow, InboxState
 from hub.storage.links import AGREED, Link, LinkState

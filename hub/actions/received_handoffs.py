@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub.actions import chains, files, handoffs as own, outgoing, steps, terms, tickets
+from hub.actions import chains, files, outgoing, steps, terms, tickets
+from hub.actions import handoffs as own
 from hub.actions.context import SYSTEM, Hub
 from hub.actions.handoffs import Particulars
 from hub.domain import chain
