@@ -171,9 +171,7 @@ async def running(
             await runner.setup()
             address = await _listen(runner, settings)
         if workers:
-            mill = Mill(
-                hub, (deliveries, inbox, files, Handshakes(hub, transport), Timers(hub))
-            )
+            mill = Mill(hub, (deliveries, inbox, files, Handshakes(hub, transport), Timers(hub)))
             tasks.append(asyncio.create_task(mill.run(stop)))
             tasks.append(asyncio.create_task(_hear(hub)))
         yield Running(hub, transport, address)
@@ -217,8 +215,8 @@ async def _listen(runner: web.AppRunner, settings: Settings) -> tuple[str, int]:
             port=port,
             why=(error.strerror or str(error)).lower(),
         ) from error
-    server = site._server  # noqa: SLF001 - aiohttp has no public way to ask for the port
-    assert server is not None  # noqa: S101 - it was started
+    server = site._server
+    assert server is not None
     bound = server.sockets[0].getsockname()  # type: ignore[attr-defined]
     return str(bound[0]), int(bound[1])
 

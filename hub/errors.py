@@ -78,8 +78,14 @@ class Unavailable(HubError):  # noqa: N818
     """It may work later: try again, not before `after` where that is known."""
 
     def __init__(
-        self, code: str, told: str, *, after: timedelta | None = None, hint: str = "",
-        because: str = "", **facts: Any,
+        self,
+        code: str,
+        told: str,
+        *,
+        after: timedelta | None = None,
+        hint: str = "",
+        because: str = "",
+        **facts: Any,
     ) -> None:
         super().__init__(code, told, hint=hint, because=because, **facts)
         self.after = after

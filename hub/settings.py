@@ -176,12 +176,12 @@ class Metrics(_Section):
     )
 
 
-def _at_most(protocol_limit: int, why: str) -> Any:  # noqa: ANN401 - pydantic's Field is Any too
+def _at_most(protocol_limit: int, why: str) -> Any:
     """A limit that the protocol fixes: an operator may only lower it."""
     return Field(default=protocol_limit, gt=0, le=protocol_limit, description=why)
 
 
-def _limit(default: int, why: str) -> Any:  # noqa: ANN401 - as above
+def _limit(default: int, why: str) -> Any:
     return Field(default=default, gt=0, description=why)
 
 
@@ -304,7 +304,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_a_url_we_are_where_we_listen(cls, values: Any) -> Any:  # noqa: ANN401 - raw input
+    def _without_a_url_we_are_where_we_listen(cls, values: Any) -> Any:
         if isinstance(values, dict) and not values.get("url"):
             listen = values.get("listen") or cls.model_fields["listen"].default
             return {**values, "url": f"http://{listen}"}
@@ -444,7 +444,7 @@ def _read_yaml(path: Path) -> CommentedMap:
     return found
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any YAML value
+def _plain(value: Any) -> Any:
     """The same without ruamel's own kinds of mapping and list."""
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
@@ -515,7 +515,7 @@ def _explain(
     ) from None
 
 
-def _holds(values: Any, keys: Sequence[str]) -> bool:  # noqa: ANN401 - any YAML value
+def _holds(values: Any, keys: Sequence[str]) -> bool:
     for key in keys:
         if not isinstance(values, Mapping) or key not in values:
             return False

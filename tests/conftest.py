@@ -87,7 +87,9 @@ class PostgresServer:
     async def drop_all(self) -> None:
         """Drop every database made in this session."""
         names = [*self.free, *self.used, self.template]
-        await self.say("postgres", *(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names))
+        await self.say(
+            "postgres", *(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names)
+        )
 
     @staticmethod
     async def say(database: str, *statements: str) -> None:

@@ -53,7 +53,7 @@ def test_a_secret_by_its_shape_is_hidden_wherever_it_stands(secret: str, out: io
     )
     logging.getLogger("library").warning("it says %s", secret)
     try:
-        raise ValueError(secret)  # noqa: TRY301 - to be logged with its traceback
+        raise ValueError(secret)
     except ValueError:
         log.exception("broke")
     text = out.getvalue()

@@ -42,8 +42,14 @@ def test_the_two_companies_of_the_readme_work_a_ticket(tmp_path: Path) -> None:
 
     def run(line: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            line, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True,
-            timeout=60, check=False,
+            line,
+            shell=True,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
 
     try:
@@ -54,8 +60,12 @@ def test_the_two_companies_of_the_readme_work_a_ticket(tmp_path: Path) -> None:
             typed = re.sub(r"^hub ", f"{HUB} ", typed)
             if typed.endswith("&"):
                 process = subprocess.Popen(
-                    shlex.split(typed.removesuffix("&")) + ["--json"], cwd=tmp_path,
-                    env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                    [*shlex.split(typed.removesuffix("&")), "--json"],
+                    cwd=tmp_path,
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
+                    text=True,
                 )
                 serving.append(process)
                 assert "http://127.0.0.1" in process.stdout.readline()

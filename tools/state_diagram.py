@@ -31,7 +31,7 @@ party without the pen, is answered with `wrong_pen` and changes nothing.
 
 def page() -> str:
     """The whole page as the table has it now."""
-    return "\n".join([_HEAD, _diagram(), _pens(), _steps(), _requests()])
+    return f"{_HEAD}\n{_diagram()}\n{_pens()}\n{_steps()}\n{_requests()}"
 
 
 def _diagram() -> str:

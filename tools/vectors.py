@@ -118,8 +118,7 @@ def agreement_vector() -> dict[str, Any]:
             for name in ("inviter", "invitee")
         },
         "identities": {
-            name: _key(f"txp vector: {name} identity").public.jwk
-            for name in ("inviter", "invitee")
+            name: _key(f"txp vector: {name} identity").public.jwk for name in ("inviter", "invitee")
         },
     }
 
@@ -211,9 +210,7 @@ def invitation_vector() -> dict[str, Any]:
         expires_at=NOW + timedelta(hours=72),
     )
     offer = _agreement().invitee_offer
-    proof = invitation.mac(
-        invitation.secret_hash(secret), identity.kid, invitee.kid, offer, nonce
-    )
+    proof = invitation.mac(invitation.secret_hash(secret), identity.kid, invitee.kid, offer, nonce)
     return {
         "code": invitation.encode(made),
         "url": invitation.url(made),

@@ -184,7 +184,7 @@ def spread(
 
 def _spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None:
     comment = comments.find(tx.connection, comment_id)
-    assert comment is not None  # noqa: S101 - it was just changed
+    assert comment is not None
     for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=True):
         view = disclosure.comment_edit_view(_spoken(comment))
         outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
@@ -247,16 +247,12 @@ def receive(
     comments.refer(
         tx, handoff.id, "cmt", remote_id=said["comment_id"], local_id=comment.id, sent=False
     )
-    attached = files.receive_in(
-        tx, hub, handoff, said["files"], now, comment_id=comment.id
-    )
+    attached = files.receive_in(tx, hub, handoff, said["files"], now, comment_id=comment.id)
     tickets.change(tx, handoff.ticket_id, updated_at=now)
     spread(tx, hub, comment, attached, now, came_by=handoff)
 
 
-def receive_edit(
-    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime
-) -> None:
+def receive_edit(tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime) -> None:
     """A peer changed a comment it wrote."""
     comment = _theirs(tx, handoff, said["comment_id"])
     if comment.redacted_at is not None or said["rev"] <= comment.rev:

@@ -61,9 +61,7 @@ def store(hub: Hub, name: str, media_type: str, source: BinaryIO) -> NewFile:
     return NewFile(clean_name(name), _plain_type(media_type), sha256, size)
 
 
-async def take(
-    hub: Hub, name: str, media_type: str, chunks: AsyncIterator[bytes]
-) -> NewFile:
+async def take(hub: Hub, name: str, media_type: str, chunks: AsyncIterator[bytes]) -> NewFile:
     """Take a file into the store as its bytes arrive; nothing refers to it yet.
 
     Raises Refused(file_too_large), Unavailable; whatever `chunks` raises. Then nothing stays.
@@ -255,11 +253,7 @@ def receive_in(
             )
         )
         state = (
-            FileState.REFUSED
-            if refusal
-            else FileState.AVAILABLE
-            if here
-            else FileState.ANNOUNCED
+            FileState.REFUSED if refusal else FileState.AVAILABLE if here else FileState.ANNOUNCED
         )
         row = stored.Attachment(
             id=AttachmentId(hub.new_id("att", now)),
@@ -304,7 +298,9 @@ def receive_redaction(
         _spread_redaction(tx, hub, row.id, said.get("reason", ""), now)
 
 
-def receive_status(tx: Tx, handoff: Handoff, said: dict[str, Any], actor: str, now: datetime) -> None:
+def receive_status(
+    tx: Tx, handoff: Handoff, said: dict[str, Any], actor: str, now: datetime
+) -> None:
     """The peer tells whether it has a file of ours."""
     handoffs.record(
         tx,
@@ -436,5 +432,5 @@ def _settle(
             continue
         attachments.change(tx, row.id, state=state, reason=reason)
         settled = attachments.find(tx.connection, row.id)
-        assert settled is not None  # noqa: S101 - just changed
+        assert settled is not None
         _report(tx, hub, settled, now)

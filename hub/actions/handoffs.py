@@ -182,9 +182,7 @@ def _announce_rest(
     there = sharing.listener(tx, handoff)
     if there is not None:
         author = author_of(hub, actor)
-        sharing.announce(
-            tx, hub, there, rest_of, author, now, relayed=False, beyond_first=True
-        )
+        sharing.announce(tx, hub, there, rest_of, author, now, relayed=False, beyond_first=True)
 
 
 def _check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
@@ -198,7 +196,8 @@ def _check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
         )
     if ticket.status in {TicketStatus.CLOSED, TicketStatus.CANCELLED}:
         raise Refused(
-            "ticket_over", "Ticket {number} is over; nothing of it can be handed off.",
+            "ticket_over",
+            "Ticket {number} is over; nothing of it can be handed off.",
             number=ticket.number,
         )
     direction = terms.direction(link, Party.PRINCIPAL)
@@ -230,7 +229,10 @@ def _upstream(tx: Tx, ticket: Ticket) -> Handoff | None:
 
 
 async def preview(
-    hub: Hub, ticket_id: TicketId, link_id: LinkId, withhold: frozenset[DisclosureClass],
+    hub: Hub,
+    ticket_id: TicketId,
+    link_id: LinkId,
+    withhold: frozenset[DisclosureClass],
     due: datetime | None,
 ) -> disclosure.Preview:
     """What an offer of this ticket would tell, and what would stay; changes nothing."""
@@ -288,9 +290,7 @@ def act_in(
         f"handoff.{what}", members, direction, by=handoff.party, withhold=terms.withheld(handoff)
     )
     data = view.to_data()
-    message_id = outgoing.send(
-        tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause
-    )
+    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause)
     sharing.share_files(tx, handoff.id, view)
     if what is Act.RESOLVE:
         _announce_rest(tx, hub, handoff, members["files"], actor, now)
@@ -319,13 +319,9 @@ def cancel_below(tx: Tx, hub: Hub, handoff: Handoff, reason: str, now: datetime)
         if sharing.listener(tx, below) is None:
             continue  # its link was closed: there is nobody to ask
         if below.state is State.RESOLVED:
-            act_in(
-                tx, hub, below, Act.CANCEL, Particulars(reason=reason), actor=SYSTEM, now=now
-            )
+            act_in(tx, hub, below, Act.CANCEL, Particulars(reason=reason), actor=SYSTEM, now=now)
         elif PEN[below.state] is Party.CONTRACTOR:
-            ask_in(
-                tx, hub, below, Request.CANCEL, reason, code="cancel", actor=SYSTEM, now=now
-            )
+            ask_in(tx, hub, below, Request.CANCEL, reason, code="cancel", actor=SYSTEM, now=now)
 
 
 def _members(
@@ -403,7 +399,7 @@ def _members(
 
 
 def _check_warranty(handoff: Handoff, direction: Direction, now: datetime) -> None:
-    assert handoff.closed_at is not None  # noqa: S101 - a closed one has it
+    assert handoff.closed_at is not None
     if now > handoff.closed_at + timedelta(days=direction.warranty_days):
         raise Refused(
             "warranty_over",
@@ -524,7 +520,7 @@ async def refuse_cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, text: str
         handoff = handoffs.lock(tx, handoff_id)
         if handoff.party is not Party.CONTRACTOR or handoff.request != Request.CANCEL:
             raise Refused("no_request", "The principal has not asked to cancel.")
-        assert handoff.request_id is not None  # noqa: S101 - an open request has one
+        assert handoff.request_id is not None
         refuse_in(
             tx,
             hub,
@@ -555,9 +551,7 @@ def refuse_in(
     view = disclosure.statement_view(
         kind, members, direction, by=handoff.party, withhold=terms.withheld(handoff)
     )
-    message_id = outgoing.send(
-        tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause
-    )
+    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause)
     if handoff.request_id == members["request_id"]:  # a request of our own stays open
         steps.close_request(tx, handoff, now)
     handoffs.record(
@@ -637,7 +631,11 @@ async def plan(hub: Hub, actor: Actor, handoff_id: HandoffId, wish: Plan) -> Non
 
 
 async def rate(
-    hub: Hub, actor: Actor, handoff_id: HandoffId, score: int, text: str | None = None,
+    hub: Hub,
+    actor: Actor,
+    handoff_id: HandoffId,
+    score: int,
+    text: str | None = None,
     criteria: Mapping[str, int] | None = None,
 ) -> int:
     """Rate confirmed work, or revise the rating; the revision number."""
@@ -647,7 +645,11 @@ async def rate(
         handoff = handoffs.lock(tx, handoff_id)
         rev = handoff.rating_rev + 1
         check_rating(
-            score, handoff.state, rev, by=handoff.party, last_rev=handoff.rating_rev,
+            score,
+            handoff.state,
+            rev,
+            by=handoff.party,
+            last_rev=handoff.rating_rev,
             criteria=criteria,
         )
         grades = dict(criteria or {}) or None

@@ -62,9 +62,7 @@ async def accept(
         stream = streams.lock(tx, link_id)
         fresh, why = _continue(tx, hub, link, stream, batch, now)
         last = fresh[-1] if fresh else None
-        upto, head = (
-            (last.envelope.seq, last.hash) if last else (stream.in_seq, stream.in_head)
-        )
+        upto, head = (last.envelope.seq, last.hash) if last else (stream.in_seq, stream.in_head)
         touched: dict[HandoffId, tuple[int, str]] = {}
         if fresh:
             touched = _store(tx, hub, link_id, fresh, now)
@@ -160,7 +158,7 @@ def _continues_handoff(
         return True
     if envelope.handoff not in chains:
         stored = streams.handoff(tx, link.id, envelope.handoff)
-        assert link.agreement_hash is not None  # noqa: S101 - an agreed link has one
+        assert link.agreement_hash is not None
         chains[envelope.handoff] = (
             (stored.in_hseq, stored.in_hhead or link.agreement_hash)
             if stored
@@ -313,7 +311,7 @@ def _advance(
     upto = (first - 1) if first is not None else streams.lock(tx, link_id).in_seq
     if upto > stream.applied_seq:
         row = inbox.at(tx.connection, link_id, upto)
-        assert row is not None  # noqa: S101 - positions have no gaps
+        assert row is not None
         streams.change(tx, link_id, applied_seq=upto, applied_head=row.hash)
 
 
@@ -336,18 +334,14 @@ def _apply_one(
     return InboxState.DONE
 
 
-def _failed(
-    tx: Tx, hub: Hub, link: Link, row: InboxRow, error: Exception, now: datetime
-) -> None:
+def _failed(tx: Tx, hub: Hub, link: Link, row: InboxRow, error: Exception, now: datetime) -> None:
     """Our side failed at a message: try it again soon, or park it for a person."""
     attempts = row.attempts + 1
     where = "".join(traceback.format_exception(error)[-3:])[-2000:]
     if attempts < hub.limits.poison_tries or isinstance(error, Unavailable):
         inbox.change(tx, link.id, row.seq, attempts=attempts, last_error=where)
         return
-    inbox.change(
-        tx, link.id, row.seq, attempts=attempts, last_error=where, state=InboxState.PARKED
-    )
+    inbox.change(tx, link.id, row.seq, attempts=attempts, last_error=where, state=InboxState.PARKED)
     hub.metrics.parked.labels("failed").inc()
     outgoing.alarm(
         tx,
@@ -384,9 +378,7 @@ async def skip(hub: Hub, row: InboxRow, actor: str, reason: str) -> None:
         _check_parked(tx, row)
         now = hub.now()
         link = links.get(tx.connection, row.link_id)
-        incoming.reject(
-            tx, hub, link, row, Refused("scope_denied", "Set aside by a person."), now
-        )
+        incoming.reject(tx, hub, link, row, Refused("scope_denied", "Set aside by a person."), now)
         inbox.settle(tx, row.link_id, row.seq, InboxState.SKIPPED, now, reason)
         audit.resolve_alerts(tx, kind="message_parked", subject=row.id, at=now)
         audit.append(

@@ -87,15 +87,11 @@ ON_HANDOFF: Final[Mapping[str, Handler]] = {
 """Messages about a hand-off."""
 
 
-def _of_no_effect(
-    tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime
-) -> None:
+def _of_no_effect(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime) -> None:
     """Stored as part of the stream; positions and epochs are the door's matter."""
 
 
-def receive_rejection(
-    tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime
-) -> None:
+def receive_rejection(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime) -> None:
     """The peer refused one of our messages: a person must look at it."""
     row = outbox.find(tx.connection, said["ref_id"])
     if row is None or row.link_id != link.id or row.hash != said["ref_mh"]:
@@ -132,9 +128,7 @@ ON_LINK: Final[Mapping[str, Callable[[Tx, Hub, Link, Mapping[str, Any], datetime
 """Messages about the link itself."""
 
 
-def apply(
-    tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime, *, repeated: bool
-) -> None:
+def apply(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime, *, repeated: bool) -> None:
     """Do what a stored message says; settling its row is the caller's.
 
     `repeated` says that an earlier message of this link carries the same id. Raises `Rejected`
@@ -197,9 +191,7 @@ def _read(text: str) -> dict[str, Any]:
         ) from error
 
 
-def reject(
-    tx: Tx, hub: Hub, link: Link, row: InboxRow, refusal: Refused, now: datetime
-) -> None:
+def reject(tx: Tx, hub: Hub, link: Link, row: InboxRow, refusal: Refused, now: datetime) -> None:
     """Tell the sender that its message was stored and refused, and settle the row.
 
     A refusal is never answered with a refusal: that would go on for ever.

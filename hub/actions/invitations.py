@@ -83,7 +83,11 @@ async def invite(
             expires_at=expires_at,
         )
         audit.append(
-            tx, at=now, actor=actor.ref, event="link.invited", invitation=invitation.id,
+            tx,
+            at=now,
+            actor=actor.ref,
+            event="link.invited",
+            invitation=invitation.id,
             peer=peer_label,
         )
         return Invited(
@@ -127,7 +131,7 @@ def _read_offer(text: str) -> _Offered:
         data = strict_json.parse(text, max_bytes=linking.MAX_OFFER, what="offer")
         invitations.check_base_url(data["base_url"])
         name = data["name"]
-        if not isinstance(name, str) or not 0 < len(name.strip()) <= 200:  # noqa: PLR2004
+        if not isinstance(name, str) or not 0 < len(name.strip()) <= 200:
             raise ValueError("name")
         return _Offered(
             name=name,
@@ -191,7 +195,7 @@ def _receive_request(tx: Tx, hub: Hub, request: LinkRequest) -> Answered | HubEr
         )
         if not same or known.state is LinkState.VOID:
             return Refused("invite_used", "This invitation has been used.")
-        assert known.agreement is not None  # noqa: S101 - checked above
+        assert known.agreement is not None
         return Answered(known, known.agreement, known.our_signature)
     try:
         return _agree(tx, hub, kept, request, now)
@@ -213,9 +217,13 @@ def _count_wrong_code(
     )
     if failures == hub.limits.invitation_mac_failures:
         outgoing.alarm(
-            tx, hub, "invitation_dead", kept.id,
+            tx,
+            hub,
+            "invitation_dead",
+            kept.id,
             "Somebody tried the invitation for {peer} with wrong codes; it is dead.",
-            now, peer=kept.peer_label,
+            now,
+            peer=kept.peer_label,
         )
 
 
@@ -225,16 +233,19 @@ def _expired() -> Refused:
     )
 
 
-def _watch_address(
-    tx: Tx, hub: Hub, base_url: str, node_id: str, name: str, now: datetime
-) -> None:
+def _watch_address(tx: Tx, hub: Hub, base_url: str, node_id: str, name: str, now: datetime) -> None:
     """Another identity at the address of a partner is an alarm; what is pinned stays pinned."""
     for link in links.in_states(tx.connection, {LinkState.ACTIVE, LinkState.SUSPENDED}):
         if link.peer_base_url == base_url and link.peer_node_id != node_id:
             outgoing.alarm(
-                tx, hub, "identity_changed", link.id,
+                tx,
+                hub,
+                "identity_changed",
+                link.id,
                 "Another node ({name}) answers at the address of {peer}. Ask {peer} by telephone.",
-                now, peer=link.peer_name, name=name,
+                now,
+                peer=link.peer_name,
+                name=name,
             )
 
 
@@ -295,13 +306,21 @@ def _agree(
     _watch_address(tx, hub, theirs.base_url, request.key_set.node_id, theirs.name, now)
     links.change_invitation(tx, kept.id, link_id=link_id)
     audit.append(
-        tx, at=now, actor=request.key_set.node_id, event="link.requested", link=link_id,
+        tx,
+        at=now,
+        actor=request.key_set.node_id,
+        event="link.requested",
+        link=link_id,
         peer=theirs.name,
     )
     if kept.compare:
         outgoing.alarm(
-            tx, hub, "compare_digits", link_id,
-            "{peer} accepted the invitation: compare the digits and confirm.", now,
+            tx,
+            hub,
+            "compare_digits",
+            link_id,
+            "{peer} accepted the invitation: compare the digits and confirm.",
+            now,
             peer=theirs.name,
         )
     link = links.get(tx.connection, link_id)
@@ -366,7 +385,8 @@ def check_inviter(hub: Hub, invitation: Invitation, document: NodeDocument) -> N
         )
     if document.base_url != invitation.base_url:
         raise Untrusted(
-            "identity_differs", "The node says that its address is another one.",
+            "identity_differs",
+            "The node says that its address is another one.",
             because=document.base_url,
         )
     if document.node_id == hub.account.node_id:
@@ -375,7 +395,10 @@ def check_inviter(hub: Hub, invitation: Invitation, document: NodeDocument) -> N
 
 
 async def begin(
-    hub: Hub, actor: Actor, invitation: Invitation, document: NodeDocument,
+    hub: Hub,
+    actor: Actor,
+    invitation: Invitation,
+    document: NodeDocument,
     offer: Offer | None = None,
 ) -> Acceptance:
     """Write down that we accept, and what to send. Repeated, it is the same request."""
@@ -389,16 +412,16 @@ async def begin(
                 raise Refused("invite_used", "This invitation was given up here.")
             if known.handshake is None:
                 raise Conflict(
-                    "already_linked", "This invitation has become a link already.",
-                    hint="hub link show {peer}", peer=known.peer_name,
+                    "already_linked",
+                    "This invitation has become a link already.",
+                    hint="hub link show {peer}",
+                    peer=known.peer_name,
                 )
             request = hub.reveal(known.handshake).decode()
             return Acceptance(known.id, invitation.id, invitation.base_url, request, document)
         if invitation.expires_at <= now:
             raise _expired()
-        _watch_address(
-            tx, hub, document.base_url, document.node_id, document.name, now
-        )
+        _watch_address(tx, hub, document.base_url, document.node_id, document.name, now)
         offer_text = _offer_text(hub, offer or default_offer())
         nonce = hub.entropy.bytes(invitations.NONCE_BYTES)
         request = linking.seal_link_request(
@@ -436,7 +459,11 @@ async def begin(
             created_at=now,
         )
         audit.append(
-            tx, at=now, actor=actor.ref, event="link.accepting", peer=document.node_id,
+            tx,
+            at=now,
+            actor=actor.ref,
+            event="link.accepting",
+            peer=document.node_id,
             invitation=invitation.id,
         )
         return Acceptance(link_id, invitation.id, invitation.base_url, request, document)
@@ -444,9 +471,7 @@ async def begin(
     return await hub.db.write(transaction)
 
 
-def check_agreement(
-    hub: Hub, acceptance: Acceptance, text: str, request_offer: str
-) -> Agreement:
+def check_agreement(hub: Hub, acceptance: Acceptance, text: str, request_offer: str) -> Agreement:
     """The agreement, if it is what our offer, the inviter's and the rules make of each other."""
     agreement = agreements.parse(text)
     ours, theirs = agreement.invitee, agreement.inviter
@@ -524,7 +549,8 @@ async def confirm(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
         link = links.lock(tx, link_id)
         if link.state not in {LinkState.REQUESTED, LinkState.AWAITING_CONFIRMATION}:
             raise Conflict(
-                "nothing_to_confirm", "This link is '{state}'; there is nothing to confirm.",
+                "nothing_to_confirm",
+                "This link is '{state}'; there is nothing to confirm.",
                 state=link.state,
             )
         if link.agreement is None:
@@ -583,13 +609,15 @@ def _activate(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
         return
     if link.peer_signature is None:
         return
-    assert link.agreement_hash is not None  # noqa: S101 - it was signed
-    links.change(
-        tx, link_id, state=LinkState.ACTIVE, active_at=now, handshake=None
-    )
+    assert link.agreement_hash is not None
+    links.change(tx, link_id, state=LinkState.ACTIVE, active_at=now, handshake=None)
     streams.begin(tx, link_id, link.agreement_hash)
     audit.append(
-        tx, at=now, actor=link.peer_node_id, event="link.active", link=link_id,
+        tx,
+        at=now,
+        actor=link.peer_node_id,
+        event="link.active",
+        link=link_id,
         agreement=link.agreement_hash,
     )
 
@@ -613,9 +641,7 @@ async def void(hub: Hub, actor: Actor, link_id: LinkId, reason: str) -> None:
                 peer=link.peer_name,
             )
         links.change(tx, link_id, state=LinkState.VOID, handshake=None, closed_at=now)
-        audit.append(
-            tx, at=now, actor=actor.ref, event="link.void", link=link_id, reason=reason
-        )
+        audit.append(tx, at=now, actor=actor.ref, event="link.void", link=link_id, reason=reason)
 
     await hub.db.write(transaction)
 

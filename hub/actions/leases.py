@@ -23,9 +23,7 @@ async def hold(hub: Hub, link_id: LinkId) -> bool:
     if until is not None and now < until - LEASE / 2:
         return True
     ends = now + LEASE
-    held = await hub.db.write(
-        lambda tx: deliveries.claim(tx, link_id, hub.process, now, ends)
-    )
+    held = await hub.db.write(lambda tx: deliveries.claim(tx, link_id, hub.process, now, ends))
     if held:
         hub.leases[link_id] = ends
     else:

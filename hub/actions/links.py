@@ -65,7 +65,9 @@ async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Li
         if link.suspended_by_us:
             # A closing that waits behind a suspension would never be told.
             links.change(
-                tx, link_id, suspended_by_us=False,
+                tx,
+                link_id,
+                suspended_by_us=False,
                 state=LinkState.SUSPENDED if link.suspended_by_peer else LinkState.ACTIVE,
             )
         _end_handoffs(tx, hub, link, reason, now)
@@ -95,8 +97,13 @@ def _end_handoffs(tx: Tx, hub: Hub, link: Link, reason: str, now: datetime) -> N
         if PEN[handoff.state] is not handoff.party:
             handoffs.change(tx, handoff.id, detached_at=now)
             handoffs.record(
-                tx, handoff.id, at=now, party=handoff.party, actor=hub.account.name,
-                event="detached", facts={"reason": "link closed"},
+                tx,
+                handoff.id,
+                at=now,
+                party=handoff.party,
+                actor=hub.account.name,
+                event="detached",
+                facts={"reason": "link closed"},
             )
             continue
         if handoff.party is Party.CONTRACTOR:
@@ -109,9 +116,7 @@ def _end_handoffs(tx: Tx, hub: Hub, link: Link, reason: str, now: datetime) -> N
 # --- received -------------------------------------------------------------------------------
 
 
-def receive_suspend(
-    tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime
-) -> None:
+def receive_suspend(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime) -> None:
     """The peer stopped the exchange for now."""
     if link.state is LinkState.CLOSED:
         return
@@ -122,9 +127,7 @@ def receive_suspend(
     audit.append(tx, at=now, actor=link.peer_node_id, event="link.suspended", link=link.id)
 
 
-def receive_resume(
-    tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime
-) -> None:
+def receive_resume(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime) -> None:
     """The peer takes its suspension back."""
     if link.state is LinkState.CLOSED:
         return

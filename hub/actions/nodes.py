@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from hub.storage.database import Connection
-
 from hub.actions.context import Account, Actor
 from hub.clock import Clock, Entropy
 from hub.errors import Misconfigured
 from hub.ids import AgentId, new
 from hub.protocol.keys import KeyEntry, KeySet, KeyUse, open_key_set, seal_key_set
 from hub.storage import agents, audit, nodes
-from hub.storage.database import Database, Tx
+from hub.storage.database import Connection, Database, Tx
 from hub.storage.keystore import NodeKeys
 
 KEY_SET_VALIDITY: Final = timedelta(days=3650)

@@ -24,6 +24,7 @@ from hub.storage.database import Connection, Tx
 from hub.storage.links import Link, LinkState
 from hub.storage.outbox import OutboxRow
 
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What to send to one peer now."""
@@ -86,7 +87,8 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
             row = outbox.at(tx.connection, link_id, receipt.upto)
             if row is None or row.hash != receipt.head:
                 raise Untrusted(
-                    "malformed", "The receipt does not fit what was sent.",
+                    "malformed",
+                    "The receipt does not fit what was sent.",
                     because=f"upto {receipt.upto}",
                 )
             outbox.settle_upto(tx, link_id, stream.receipted_seq, receipt.upto, now)
@@ -134,7 +136,11 @@ async def record_failure(
         outbox.mark_tried(tx, link.id, [row.seq for row in batch.rows], error.code)
         since = how.failing_since or now
         deliveries.failed(
-            tx, link.id, failures=failures, next_at=now + wait, since=since,
+            tx,
+            link.id,
+            failures=failures,
+            next_at=now + wait,
+            since=since,
             error=f"{error.code}: {error.because or error.code}"[:500],
         )
         _tell_people(tx, hub, link, now - since, now)
@@ -202,7 +208,7 @@ async def resend(hub: Hub, row: OutboxRow) -> MessageId:
     def transaction(tx: Tx) -> MessageId:
         now = hub.now()
         link = links.get(tx.connection, row.link_id)
-        assert row.data is not None  # noqa: S101 - checked above
+        assert row.data is not None
         message_id = outgoing.send_again(tx, hub, link, row, now)
         audit.resolve_alerts(tx, kind="message_rejected", subject=row.id, at=now)
         return message_id

@@ -47,11 +47,11 @@ def send(
 
 def send_again(tx: Tx, hub: Hub, link: Link, row: OutboxRow, now: datetime) -> MessageId:
     """Queue the words of a message that was disclosed to this very peer before."""
-    assert row.data is not None  # noqa: S101 - the caller looked
+    assert row.data is not None
     return _send(tx, hub, link, row.type, signing.read_data(row.data), now, row.handoff_id, row.id)
 
 
-def _send(  # noqa: PLR0913, PLR0917 - the members of an envelope
+def _send(
     tx: Tx,
     hub: Hub,
     link: Link,
@@ -63,13 +63,11 @@ def _send(  # noqa: PLR0913, PLR0917 - the members of an envelope
 ) -> MessageId:
     if link.state not in AGREED or link.closed_at is not None:
         # Behind our `link.close` nothing may stand: the peer takes no more from us.
-        raise Refused(
-            "link_not_active", "The link with {peer} is not active.", peer=link.peer_name
-        )
+        raise Refused("link_not_active", "The link with {peer} is not active.", peer=link.peer_name)
     kind = payloads.TYPES[type_]
     payloads.check(kind.schema_id, data, salted=False)
     stream = streams.lock(tx, link.id)
-    assert link.agreement_hash is not None  # noqa: S101 - an agreed link has one
+    assert link.agreement_hash is not None
     hseq = hprev = None
     if handoff_id is not None:
         chain = streams.handoff(tx, link.id, handoff_id) or streams.begin_handoff(
@@ -128,7 +126,9 @@ def _send(  # noqa: PLR0913, PLR0917 - the members of an envelope
     return MessageId(sealed.envelope.id)
 
 
-def alarm(tx: Tx, hub: Hub, kind: str, subject: str, text: str, now: datetime, **facts: object) -> None:
+def alarm(
+    tx: Tx, hub: Hub, kind: str, subject: str, text: str, now: datetime, **facts: object
+) -> None:
     """Put something before a person's eyes; a second one about the same changes nothing."""
     audit.raise_alert(
         tx, kind=kind, subject=subject, text=text, at=now, entropy=hub.entropy, **facts

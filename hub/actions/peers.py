@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from hub.storage.database import Connection
-
 from hub.actions.context import Hub
 from hub.errors import NotFound, Refused, Unavailable, Untrusted
 from hub.ids import LinkId
@@ -14,6 +12,7 @@ from hub.protocol.encoding import is_hash
 from hub.protocol.keys import PublicKey
 from hub.protocol.message import WireMessage, fit_batch
 from hub.storage import attachments, deliveries, inbox, links, outbox, streams
+from hub.storage.database import Connection
 from hub.storage.links import Link, LinkState
 
 
@@ -37,9 +36,7 @@ class PeerKeys:
         """The message key of this name. Raises Untrusted(key_unknown)."""
         key = self.msg.get(kid)
         if key is None:
-            raise Untrusted(
-                "key_unknown", "The message is signed by an unknown key.", because=kid
-            )
+            raise Untrusted("key_unknown", "The message is signed by an unknown key.", because=kid)
         return key
 
 
@@ -133,7 +130,5 @@ async def readable_file(hub: Hub, link_id: LinkId, sha256: str) -> int:
     if found.suspended_by_us:
         raise Refused("link_suspended", "This link is suspended.")
     if not here:
-        raise Unavailable(
-            "overloaded", "The file is not here yet.", after=timedelta(seconds=5)
-        )
+        raise Unavailable("overloaded", "The file is not here yet.", after=timedelta(seconds=5))
     return hub.blobs.size(sha256)

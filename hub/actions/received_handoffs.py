@@ -216,8 +216,13 @@ def _mirror_up(tx: Tx, hub: Hub, below: Handoff, target: State, message: Receive
     upstream = chains.upstream_of(tx, below.ticket_id)
     if upstream is not None and upstream.state is State.ACCEPTED:
         own.act_in(
-            tx, hub, handoffs.lock(tx, upstream.id), Act.START, Particulars(),
-            actor=SYSTEM, now=message.now,
+            tx,
+            hub,
+            handoffs.lock(tx, upstream.id),
+            Act.START,
+            Particulars(),
+            actor=SYSTEM,
+            now=message.now,
         )
 
 

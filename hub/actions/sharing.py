@@ -65,9 +65,7 @@ def audience(tx: Tx, ticket_id: TicketId, came_by: Handoff | None) -> list[Liste
     return found
 
 
-def sent_along(
-    tx: Tx, kind: str, local_id: str, *, listening: bool
-) -> list[tuple[Listener, str]]:
+def sent_along(tx: Tx, kind: str, local_id: str, *, listening: bool) -> list[tuple[Listener, str]]:
     """Those who were sent this item of ours, and the id they know it by.
 
     `listening` leaves out those who hear nothing new of the ticket any more: an edit may say

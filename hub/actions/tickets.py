@@ -96,9 +96,7 @@ async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
         )
         rules.check(made)
         tickets.add(tx, made)
-        files.attach_in(
-            tx, hub, made.id, wish.files, Visibility.PUBLIC, now, comment_id=None
-        )
+        files.attach_in(tx, hub, made.id, wish.files, Visibility.PUBLIC, now, comment_id=None)
         audit.append(tx, at=now, actor=actor.ref, event="ticket.created", ticket=made.number)
         return made
 
@@ -205,7 +203,9 @@ def _members(said: Mapping[str, Any]) -> dict[str, Any]:
             for one in said["checklist"]
         )
     if "due_requested" in said:
-        found["due_at"] = None if said["due_requested"] is None else parse_instant(said["due_requested"])
+        found["due_at"] = (
+            None if said["due_requested"] is None else parse_instant(said["due_requested"])
+        )
     return found
 
 

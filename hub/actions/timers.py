@@ -30,8 +30,13 @@ def _expire_offers(tx: Tx, hub: Hub) -> None:
     for handoff in handoffs.in_state(tx.connection, Party.CONTRACTOR, State.OFFERED):
         if handoff.valid_until is not None and handoff.valid_until <= now:
             own.act_in(
-                tx, hub, handoff, Act.DECLINE, Particulars(code="expired_offer"),
-                actor=SYSTEM, now=now,
+                tx,
+                hub,
+                handoff,
+                Act.DECLINE,
+                Particulars(code="expired_offer"),
+                actor=SYSTEM,
+                now=now,
             )
 
 
@@ -48,9 +53,14 @@ def _confirm_by_silence(tx: Tx, hub: Hub) -> None:
                 tx, hub, handoff, Act.CONFIRM, Particulars(), actor=SYSTEM, now=now, auto=True
             )
             outgoing.alarm(
-                tx, hub, "confirmed_by_silence", handoff.id,
-                "Work of {peer} was confirmed by silence after {hours} hours.", now,
-                peer=link.peer_name, hours=hours,
+                tx,
+                hub,
+                "confirmed_by_silence",
+                handoff.id,
+                "Work of {peer} was confirmed by silence after {hours} hours.",
+                now,
+                peer=link.peer_name,
+                hours=hours,
             )
 
 
@@ -61,6 +71,4 @@ def _grant_cancels(tx: Tx, hub: Hub) -> None:
         if PEN[handoff.state] is not Party.CONTRACTOR:
             continue  # we ended it otherwise meanwhile
         if handoff.request_deadline is not None and handoff.request_deadline <= now:
-            own.act_in(
-                tx, hub, handoff, Act.CANCELLED, Particulars(), actor=SYSTEM, now=now
-            )
+            own.act_in(tx, hub, handoff, Act.CANCELLED, Particulars(), actor=SYSTEM, now=now)

@@ -144,9 +144,7 @@ async def _settled(companies: Sequence[Company]) -> None:
         if not any(one.anything for one in found):
             return
         if time.monotonic() > deadline:
-            raise Unavailable(
-                "demo_stuck", "The demo did not come to rest.", because=repr(found)
-            )
+            raise Unavailable("demo_stuck", "The demo did not come to rest.", because=repr(found))
         await asyncio.sleep(0.05)
 
 
@@ -159,8 +157,11 @@ async def _work(vendor: Company, partner: Company, regional: Company) -> None:
     to_partner = await _link_id(vendor, partner)
     to_regional = await _link_id(partner, regional)
     made = [(story, await _new_ticket(vendor, story)) for story in STORIES]
-    _say(_("{count} tickets, {handed} handed on").format(
-        count=len(made), handed=sum(1 for story, _id in made if story.depth)))
+    _say(
+        _("{count} tickets, {handed} handed on").format(
+            count=len(made), handed=sum(1 for story, _id in made if story.depth)
+        )
+    )
     first: dict[int, HandoffId] = {}
     for n, (story, ticket_id) in enumerate(made):
         if story.depth:
@@ -175,12 +176,18 @@ async def _work(vendor: Company, partner: Company, regional: Company) -> None:
             continue
         if story.ends == "declined":
             await handoffs.act(
-                partner.hub, partner.dispatcher, handoff_id, Act.DECLINE,
+                partner.hub,
+                partner.dispatcher,
+                handoff_id,
+                Act.DECLINE,
                 Particulars(code="capacity", text="Нет свободных инженеров до понедельника"),
             )
             continue
         await handoffs.act(
-            partner.hub, partner.dispatcher, handoff_id, Act.ACCEPT,
+            partner.hub,
+            partner.dispatcher,
+            handoff_id,
+            Act.ACCEPT,
             Particulars(due_promised=partner.hub.now() + timedelta(hours=8)),
         )
         if story.depth > 1:
@@ -203,7 +210,10 @@ async def _work(vendor: Company, partner: Company, regional: Company) -> None:
         story = made[n][0]
         if n in second and story.ends in {"rated", "closed"}:
             await handoffs.act(
-                partner.hub, partner.dispatcher, handoff_id, Act.RESOLVE,
+                partner.hub,
+                partner.dispatcher,
+                handoff_id,
+                Act.RESOLVE,
                 Particulars(resolution=story.fix, effort_minutes=story.minutes),
             )
     await _settled(everyone)
@@ -217,9 +227,7 @@ async def _link_id(company: Company, peer: Company) -> LinkId:
 
 
 async def _ticket_of(company: Company, handoff_id: HandoffId) -> TicketId:
-    return await company.hub.db.read(
-        lambda connection: views.ticket_of(connection, handoff_id)
-    )
+    return await company.hub.db.read(lambda connection: views.ticket_of(connection, handoff_id))
 
 
 async def _new_ticket(company: Company, story: Story) -> TicketId:
@@ -246,7 +254,8 @@ async def _new_ticket(company: Company, story: Story) -> TicketId:
         ),
     )
     await comments.add(
-        hub, company.dispatcher,
+        hub,
+        company.dispatcher,
         AddComment(made.id, "Клиент важный, не затягиваем", Visibility.INTERNAL),
     )
     return made.id
@@ -273,12 +282,18 @@ async def _field_work(company: Company, handoff_id: HandoffId, story: Story) -> 
         return
     if story.ends == "pending":
         await handoffs.act(
-            hub, who, handoff_id, Act.PEND,
+            hub,
+            who,
+            handoff_id,
+            Act.PEND,
             Particulars(code="awaiting_parts", text="Ждём термоголовку", stops_clock=True),
         )
         return
     await handoffs.act(
-        hub, who, handoff_id, Act.RESOLVE,
+        hub,
+        who,
+        handoff_id,
+        Act.RESOLVE,
         Particulars(resolution=story.fix, effort_minutes=story.minutes),
     )
 
@@ -293,12 +308,18 @@ async def _judge(company: Company, handoff_id: HandoffId, story: Story) -> None:
         return
     if story.ends == "returned":
         await handoffs.act(
-            hub, who, handoff_id, Act.RETURN,
+            hub,
+            who,
+            handoff_id,
+            Act.RETURN,
             Particulars(reason="Чек снова печатается бледно, проверьте ещё раз"),
         )
     elif story.ends in {"rated", "closed"}:
         await handoffs.act(
-            hub, who, handoff_id, Act.CONFIRM,
+            hub,
+            who,
+            handoff_id,
+            Act.CONFIRM,
             Particulars(score=story.score, text="Спасибо, работает"),
         )
         if story.ends == "closed":
@@ -315,9 +336,7 @@ async def _result(companies: Sequence[Company], started: float) -> dict[str, Any
     ok = True
     for company in companies:
         proof = await company.hub.db.read(progress.coverage)
-        lines = await company.hub.db.read(
-            lambda connection: views.page(connection, limit=1000)
-        )
+        lines = await company.hub.db.read(lambda connection: views.page(connection, limit=1000))
         messages += proof.messages
         receipts += proof.covered
         count += len(lines)
@@ -351,9 +370,7 @@ async def _show(companies: Sequence[Company]) -> None:
 
     panels = []
     for company in companies:
-        lines = await company.hub.db.read(
-            lambda connection: views.page(connection, limit=1000)
-        )
+        lines = await company.hub.db.read(lambda connection: views.page(connection, limit=1000))
         rows = []
         for line in reversed(lines):
             shown = await company.hub.db.read(

@@ -29,12 +29,12 @@ class Said:
     @property
     def problem(self) -> HubError | None:
         """The peer's refusal as an error of ours, or None where it did what we asked."""
-        if self.status < 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        if self.status < 300:
             return None
         said = self.members.get("code")
         code = said if isinstance(said, str) and said in STATUS else "refused_by_peer"
         told = "The partner's node refused the call ({what})."
-        if self.status in {429, 503} or self.status >= 500:  # noqa: PLR2004
+        if self.status in {429, 503} or self.status >= 500:
             return Unavailable(code, told, after=self.retry_after, what=code)
         return Refused(code, told, what=code)
 
@@ -95,7 +95,7 @@ async def stream(
         "GET", url, {**headers, **signed}, max_bytes=max_bytes, timeout_s=hub.limits.file_pull_s
     ) as answer:
         body = b""
-        if answer.status >= 300:  # noqa: PLR2004 - RFC 9110 §15.3
+        if answer.status >= 300:
             async for chunk in answer.chunks:
                 body += chunk
                 if len(body) > hub.limits.node_document_bytes:

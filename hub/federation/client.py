@@ -47,7 +47,7 @@ class StreamedAnswer:
 class PeerTransport(Protocol):
     """How requests reach a peer. Tests have one without sockets."""
 
-    async def request(  # noqa: PLR0913 - the parts of a request
+    async def request(
         self,
         method: str,
         url: str,
@@ -86,7 +86,7 @@ class PeerTransport(Protocol):
 class GuardedTransport:
     """PeerTransport over real sockets, each of them checked before it connects."""
 
-    def __init__(  # noqa: PLR0913 - limits, by name
+    def __init__(
         self,
         guard: Guard,
         *,
@@ -117,7 +117,7 @@ class GuardedTransport:
             stream_max_bytes=settings.limits.file_bytes,
         )
 
-    async def request(  # noqa: PLR0913 - the parts of a request
+    async def request(
         self,
         method: str,
         url: str,
@@ -161,7 +161,7 @@ class GuardedTransport:
             await session.close()
 
     @asynccontextmanager
-    async def _exchange(  # noqa: PLR0913 - the parts of a request
+    async def _exchange(
         self,
         method: str,
         url: str,

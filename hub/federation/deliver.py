@@ -60,4 +60,3 @@ async def _attempt(
     if following is not None and following.rows[0].seq == batch.rows[0].seq:
         raise Unavailable("not_stored", "The partner's node stored nothing of what was sent.")
     return following
-

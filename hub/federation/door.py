@@ -181,7 +181,7 @@ class Door:
         now = time.monotonic()
         if known is None or now - known.at > _KEYS_FOR_S:
             known = _Known(await peers.keys(self._hub, LinkId(link_id)), now)
-            if len(self._known) > 10_000:  # noqa: PLR2004 - strangers must not fill memory
+            if len(self._known) > 10_000:
                 self._known.clear()
             if known.keys is not None:  # a link may begin any moment
                 self._known[link_id] = known
@@ -298,16 +298,14 @@ async def _agreement(door: Door, visit: Visit) -> Reply:
     signature = parsed.get("signature")
     if not isinstance(signature, str):
         raise Untrusted("malformed", "The request does not follow the protocol.")
-    link = await invitations.receive_signature(
-        door.hub, LinkId(visit.params["lid"]), signature
-    )
+    link = await invitations.receive_signature(door.hub, LinkId(visit.params["lid"]), signature)
     if link.our_signature is None:
         return _json(202, {"state": link.state.value})
     return _json(200, {"state": link.state.value, "signature": link.our_signature})
 
 
 async def _messages(door: Door, visit: Visit) -> Reply:
-    assert visit.keys is not None  # noqa: S101 - a peer's route
+    assert visit.keys is not None
     hub, keys = door.hub, visit.keys
     link_id = LinkId(visit.params["lid"])
     stopped: HubError | None = None
@@ -355,9 +353,7 @@ async def _log(door: Door, visit: Visit) -> Reply:
         start=_number(visit.call, "from", 1),
         limit=min(_number(visit.call, "limit", MAX_BATCH), MAX_BATCH),
     )
-    return _json(
-        200, {"messages": [{"env": one.env, "data": one.data} for one in found]}
-    )
+    return _json(200, {"messages": [{"env": one.env, "data": one.data} for one in found]})
 
 
 async def _blob(door: Door, visit: Visit) -> Reply:
@@ -402,7 +398,7 @@ def _query(call: Call) -> dict[str, str]:
 
 def _number(call: Call, name: str, default: int) -> int:
     text = _query(call).get(name, str(default))
-    if not text.isascii() or not text.isdigit() or len(text) > 15:  # noqa: PLR2004
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
         raise Refused("malformed", "'{name}' is a number.", name=name)
     return int(text)
 

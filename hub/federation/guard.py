@@ -199,7 +199,7 @@ class Guard:
         else:
             raise _forbidden("plain http")
         if address is not None:
-            family = socket.AF_INET6 if address.version == 6 else socket.AF_INET  # noqa: PLR2004
+            family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
             check_address((family, socket.SOCK_STREAM, 0, "", (host, port)), reach)
         elif reach is Reach.PUBLIC and port not in HTTPS_PORTS:
             raise _forbidden(f"port {port}")

@@ -47,7 +47,7 @@ async def discover(hub: Hub, transport: PeerTransport, base_url: str) -> NodeDoc
         max_bytes=hub.limits.node_document_bytes * 2,
     )
     content_type = answer.headers.get("content-type", "").partition(";")[0].strip()
-    if answer.status != 200 or content_type != "application/json":  # noqa: PLR2004
+    if answer.status != 200 or content_type != "application/json":
         raise Untrusted(
             "no_node_there",
             "There is no node at {url} (it answered {status}).",
@@ -140,4 +140,3 @@ async def exchange_signatures(hub: Hub, transport: PeerTransport, link_id: LinkI
     if isinstance(signature, str):
         return await invitations.receive_signature(hub, link_id, signature)
     return link
-

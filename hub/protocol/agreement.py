@@ -79,7 +79,7 @@ class Agreement:
         return self.invitee if self.party(node_id) is self.inviter else self.inviter
 
 
-def compose(  # noqa: PLR0913 - these are the members of an agreement
+def compose(
     *,
     link: str,
     made_at: datetime,

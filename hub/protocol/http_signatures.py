@@ -164,7 +164,7 @@ class _Verifier(HTTPMessageVerifier):
 
     def validate_created_and_expires(
         self,
-        sig_input: Any,  # noqa: ANN401 - the library's signature
+        sig_input: Any,
         max_age: timedelta | None = None,  # noqa: ARG002 - LIFETIME is the rule here
     ) -> None:
         created, expires = sig_input.params.get("created"), sig_input.params.get("expires")

@@ -108,7 +108,7 @@ def mac(
     return hmac.digest(secret_hash, said, "sha256")
 
 
-def check_mac(  # noqa: PLR0913, PLR0917 - the same as mac(), after what was found
+def check_mac(
     found: bytes,
     secret_hash: bytes,
     inviter_id: str,

@@ -61,7 +61,7 @@ def peek(text: str) -> Unverified:
     Raises `Untrusted(malformed)` unless the shape is exactly ours.
     """
     parts = text.split(".") if len(text) <= MAX_JWS else []
-    if len(parts) != 3 or not parts[1] or len(parts[2]) != _SIGNATURE_CHARACTERS:  # noqa: PLR2004 - the parts of a JWS
+    if len(parts) != 3 or not parts[1] or len(parts[2]) != _SIGNATURE_CHARACTERS:
         raise _malformed("not three parts of base64url")
     header, payload, signature = parts
     if len(header) > MAX_HEADER:

@@ -34,7 +34,7 @@ class LinkRequest:
     mac: bytes
 
 
-def seal_link_request(  # noqa: PLR0913 - these are the members of the request
+def seal_link_request(
     *,
     invitation_id: str,
     key_set_jws: str,

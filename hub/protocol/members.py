@@ -110,7 +110,7 @@ class Members:
 
     def position(self, name: str, value: object) -> tuple[int, str]:
         """`value`, found at `name`, as a place in a chain: `[sequence number, hash]`."""
-        if type(value) is not list or len(value) != 2:  # noqa: PLR2004 - a pair
+        if type(value) is not list or len(value) != 2:
             raise self.flaw(name)
         sequence, head = value
         if type(sequence) is not int or not 0 < sequence <= MAX_INTEGER:

@@ -118,7 +118,7 @@ def _mended(value: object) -> object:
     return value
 
 
-def _check(top: object, *, look_into_texts: bool) -> None:  # noqa: C901, PLR0912 - one hot loop
+def _check(top: object, *, look_into_texts: bool) -> None:
     """Raise `_Flaw` unless the value fits. Level by level, so no depth can hurt us."""
     if type(top) is not dict:
         raise _Flaw("the top level is not an object")

@@ -28,6 +28,6 @@ def choose(ours: Sequence[str], theirs: Sequence[str]) -> str:
 def _order(version: str) -> tuple[int, ...]:
     """A sortable form; empty for what is not `major.minor`."""
     parts = version.split(".")
-    if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) < 6 for p in parts):  # noqa: PLR2004 - major.minor
+    if len(parts) != 2 or not all(p.isascii() and p.isdigit() and len(p) < 6 for p in parts):
         return ()
     return tuple(int(part) for part in parts)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from hub.storage.database import Connection
-
 from hub.domain.delivery import DeliveryState
 from hub.errors import NotFound
 from hub.protocol import signing
 from hub.storage import audit, deliveries, handoffs, inbox, links, outbox, tickets
 from hub.storage.audit import Alert
+from hub.storage.database import Connection
 from hub.storage.inbox import InboxRow, InboxState
 from hub.storage.outbox import OutboxRow
 
@@ -60,9 +59,7 @@ def page(
     """Messages to peers, newest first, from before this id; parked ones of peers among them."""
     lines = [
         _out_line(connection, row)
-        for row in outbox.page(
-            connection, state=state, before=before, limit=limit, link_id=link_id
-        )
+        for row in outbox.page(connection, state=state, before=before, limit=limit, link_id=link_id)
     ]
     if state in {None, DeliveryState.PARKED}:
         lines += [

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.storage.database import Connection
-
 from hub.domain.delivery import health
 from hub.protocol import agreement as agreements
 from hub.queries import names
 from hub.storage import deliveries, inbox, links, outbox, streams
+from hub.storage.database import Connection
 from hub.storage.links import AGREED, Link
 
 

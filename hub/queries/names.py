@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hub.storage.database import Connection
-
 from hub.domain.handoff import FINAL, Act, Party, Request, State, check_request, possible
 from hub.domain.ticket import Ticket
 from hub.errors import Conflict, NotFound, Refused
 from hub.storage import handoffs, links, tickets
+from hub.storage.database import Connection
 from hub.storage.handoffs import Handoff
 from hub.storage.links import Link, LinkState
 

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hub.storage.database import Connection
-
 from hub.domain.handoff import Act, Party, possible
 from hub.domain.ticket import (
     Asset,
@@ -24,6 +22,7 @@ from hub.errors import Conflict, NotFound
 from hub.ids import HandoffId, TicketId
 from hub.storage import attachments, comments, handoffs, links, tickets
 from hub.storage.attachments import Attachment, FileState
+from hub.storage.database import Connection
 from hub.storage.handoffs import Handoff
 
 
@@ -309,8 +308,9 @@ def _chain(
             continue
         hops.append(HopView(1, peers[one.id], one.state, one.since, peers[one.id]))
         hops += [
-            HopView(below.level, below.display or below.role, below.status, below.since,
-                    peers[one.id])
+            HopView(
+                below.level, below.display or below.role, below.status, below.since, peers[one.id]
+            )
             for below in handoffs.hops_below(connection, one.id)
         ]
     return hops
@@ -321,7 +321,12 @@ def _history(
 ) -> list[EventView]:
     events = [
         EventView(
-            event.at, peers[one.id], event.party, event.actor, event.event, event.before,
+            event.at,
+            peers[one.id],
+            event.party,
+            event.actor,
+            event.event,
+            event.before,
             event.after,
         )
         for one in found

@@ -54,9 +54,7 @@ class KeptAnswer:
 def add(tx: Tx, agent: Agent) -> None:
     """Store a new agent."""
     tx.connection.execute(
-        insert(agents).values(
-            **{name: getattr(agent, name) for name in Agent.__dataclass_fields__}
-        )
+        insert(agents).values(**{name: getattr(agent, name) for name in Agent.__dataclass_fields__})
     )
 
 

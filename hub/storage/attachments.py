@@ -121,9 +121,7 @@ def is_shared_with(connection: Connection, link_id: str, sha256: str) -> bool:
     """Whether a message of ours on this link named the file, and it was not taken back since."""
     query = (
         select(attachments.c.id)
-        .join(
-            item_refs, (item_refs.c.local_id == attachments.c.id) & (item_refs.c.kind == "att")
-        )
+        .join(item_refs, (item_refs.c.local_id == attachments.c.id) & (item_refs.c.kind == "att"))
         .join(handoffs, handoffs.c.id == item_refs.c.handoff_id)
         .where(
             attachments.c.sha256 == sha256,
@@ -172,9 +170,7 @@ def change_fetch(tx: Tx, link_id: str, sha256: str, **values: Any) -> None:
 
 def open_fetches(connection: Connection) -> list[Fetch]:
     """Everything still to be pulled."""
-    query = select(fetches).where(
-        fetches.c.state.in_([FileState.ANNOUNCED, FileState.FETCHING])
-    )
+    query = select(fetches).where(fetches.c.state.in_([FileState.ANNOUNCED, FileState.FETCHING]))
     return [_fetch(row) for row in connection.execute(query)]
 
 

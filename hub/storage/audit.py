@@ -114,7 +114,12 @@ def raise_alert(
     if known is None:
         tx.connection.execute(
             insert(alerts).values(
-                id=new("alr", at, entropy), kind=kind, subject=subject, text=text, facts=facts, at=at
+                id=new("alr", at, entropy),
+                kind=kind,
+                subject=subject,
+                text=text,
+                facts=facts,
+                at=at,
             )
         )
 

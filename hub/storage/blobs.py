@@ -123,7 +123,7 @@ class IncomingBlob:
         try:
             self._out.flush()
             os.fsync(self._out.fileno())
-            self._store._publish(self._path, digest)  # noqa: SLF001 - one mechanism, two classes
+            self._store._publish(self._path, digest)
         except OSError as error:
             raise _full(error) from error
         return digest, self._size
@@ -164,7 +164,7 @@ class PartialBlob:
         if digest != self._sha256 or self.have != self._size:
             self.drop()
             raise Untrusted("digest_mismatch", "The file is not the one that was announced.")
-        self._store._publish(self._path, digest)  # noqa: SLF001 - one mechanism, two classes
+        self._store._publish(self._path, digest)
 
     def drop(self) -> None:
         """Forget what has arrived."""

@@ -393,7 +393,7 @@ class PostgresDatabase:
         return result
 
     async def changes(self) -> AsyncIterator[set[str]]:
-        import asyncpg  # noqa: PLC0415 - only where PostgreSQL is used
+        import asyncpg
 
         heard: asyncio.Queue[set[str]] = asyncio.Queue()
         while not self._closed:
@@ -420,9 +420,7 @@ class PostgresDatabase:
 
 def _is_conflict(error: BaseException) -> bool:
     """Whether PostgreSQL took the transaction back for the sake of another one."""
-    return (
-        isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS
-    )
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS
 
 
 def _pg_translated(error: Exception) -> Exception:

@@ -290,9 +290,7 @@ def put_hop(tx: Tx, hop: Hop) -> None:
 
 def hops_below(connection: Connection, handoff_id: str) -> list[Hop]:
     """Everything known of the hops below this hand-off, from the top down."""
-    query = (
-        select(hops).where(hops.c.handoff_id == handoff_id).order_by(hops.c.level, hops.c.id)
-    )
+    query = select(hops).where(hops.c.handoff_id == handoff_id).order_by(hops.c.level, hops.c.id)
     return [Hop(**row._mapping) for row in connection.execute(query)]
 
 

@@ -102,9 +102,7 @@ _SETTLE: Final = Command(
 
 def append(tx: Tx, rows: list[dict[str, Any]]) -> None:
     """Store verified messages, in order."""
-    statements.add_all(
-        tx, inbox, [{"state": InboxState.NEW, "attempts": 0, **row} for row in rows]
-    )
+    statements.add_all(tx, inbox, [{"state": InboxState.NEW, "attempts": 0, **row} for row in rows])
 
 
 def hashes(connection: Connection, link_id: str, seqs: list[int]) -> dict[int, tuple[int, str]]:
@@ -129,9 +127,7 @@ def find(connection: Connection, message_id: str, link_id: str | None = None) ->
     return None if row is None else _row(row)
 
 
-def waiting(
-    connection: Connection, link_id: str, parked: set[str], limit: int
-) -> list[InboxRow]:
+def waiting(connection: Connection, link_id: str, parked: set[str], limit: int) -> list[InboxRow]:
     """Messages not yet applied, in order, without those of hand-offs that wait for a person."""
     if not parked:
         return _WAITING.all(connection, link_id=link_id, most=limit)
@@ -162,9 +158,7 @@ def settle(
 
 def settle_done(tx: Tx, link_id: str, seqs: list[int], at: datetime) -> None:
     """The effect of these messages is part of our state."""
-    _SETTLE.run_all(
-        tx, [{"of_link": link_id, "at_seq": seq, "settled": at} for seq in seqs]
-    )
+    _SETTLE.run_all(tx, [{"of_link": link_id, "at_seq": seq, "settled": at} for seq in seqs])
 
 
 def change(tx: Tx, link_id: str, seq: int, **values: Any) -> None:
@@ -190,9 +184,7 @@ def links_with_waiting(connection: Connection) -> list[LinkId]:
 
 def in_state(connection: Connection, state: InboxState, limit: int) -> list[InboxRow]:
     """Messages in this state, newest first."""
-    query = (
-        select(inbox).where(inbox.c.state == state).order_by(inbox.c.id.desc()).limit(limit)
-    )
+    query = select(inbox).where(inbox.c.state == state).order_by(inbox.c.id.desc()).limit(limit)
     return [_row(row) for row in connection.execute(query)]
 
 

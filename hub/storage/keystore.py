@@ -200,9 +200,7 @@ class KeyStore:
             ) from None
 
     def _refuse_samples(self, keys: NodeKeys) -> None:
-        publics = [
-            key.public.raw for key in (keys.identity, keys.message, keys.http, keys.secrets)
-        ]
+        publics = [key.public.raw for key in (keys.identity, keys.message, keys.http, keys.secrets)]
         if len(set(publics)) < len(publics) or _sample_keys() & set(publics):
             raise Misconfigured(
                 "keys_sample",

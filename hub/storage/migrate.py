@@ -24,7 +24,7 @@ _SCRIPTS: Final = Path(__file__).parent / "migrations"
 
 
 def _config(connection: Connection) -> Config:
-    from alembic.config import Config  # noqa: PLC0415 - a third of a second, only to upgrade
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS))
@@ -33,7 +33,7 @@ def _config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection) -> None:
-    from alembic import command  # noqa: PLC0415 - as above
+    from alembic import command
 
     _refuse_newer(connection)
     command.upgrade(_config(connection), "head")

@@ -25,9 +25,7 @@ class Node:
 def find(connection: Connection) -> Node | None:
     """The node, or None before `hub init`."""
     row = connection.execute(
-        select(
-            node.c.node_id, node.c.name, node.c.base_url, node.c.language, node.c.created_at
-        )
+        select(node.c.node_id, node.c.name, node.c.base_url, node.c.language, node.c.created_at)
     ).one_or_none()
     return None if row is None else Node(**row._mapping)
 
@@ -38,7 +36,11 @@ def add(
     """Store whose database this is."""
     tx.connection.execute(
         insert(node).values(
-            only=1, node_id=node_id, name=name, base_url=base_url, language=language,
+            only=1,
+            node_id=node_id,
+            name=name,
+            base_url=base_url,
+            language=language,
             created_at=created_at,
         )
     )

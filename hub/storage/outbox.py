@@ -84,9 +84,7 @@ def append(tx: Tx, **values: Any) -> None:
     statements.add(tx, outbox, {"state": DeliveryState.QUEUED, "attempts": 0, **values})
 
 
-def after(
-    connection: Connection, link_id: str, seq: int, limit: int
-) -> list[OutboxRow]:
+def after(connection: Connection, link_id: str, seq: int, limit: int) -> list[OutboxRow]:
     """Messages behind this position, in order."""
     return _AFTER.all(connection, link_id=link_id, seq=seq, most=limit)
 
@@ -104,9 +102,7 @@ def find(connection: Connection, message_id: str) -> OutboxRow | None:
 
 def settle_upto(tx: Tx, link_id: str, after_seq: int, upto: int, at: datetime) -> None:
     """The peer has these: mark every one that is not already marked failed."""
-    _SETTLE.run(
-        tx, {"of_link": link_id, "after_seq": after_seq, "upto": upto, "settled": at}
-    )
+    _SETTLE.run(tx, {"of_link": link_id, "after_seq": after_seq, "upto": upto, "settled": at})
 
 
 def mark_tried(tx: Tx, link_id: str, seqs: list[int], error: str) -> None:

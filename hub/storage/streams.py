@@ -98,7 +98,7 @@ def get(connection: Connection, link_id: str) -> Stream | None:
 def lock(tx: Tx, link_id: str) -> Stream:
     """The streams of an agreed link, locked: positions are given out in the order of commit."""
     stream = _STREAM.lock(tx, link_id=link_id)
-    assert stream is not None  # noqa: S101 - begun with the agreement
+    assert stream is not None
     return stream
 
 
@@ -146,9 +146,7 @@ def find_receipt(
     connection: Connection, link_id: str, direction: str, *, epoch: int, upto: int
 ) -> str | None:
     """The receipt kept for exactly this position, or None."""
-    return _RECEIPT.one(
-        connection, link_id=link_id, direction=direction, epoch=epoch, upto=upto
-    )
+    return _RECEIPT.one(connection, link_id=link_id, direction=direction, epoch=epoch, upto=upto)
 
 
 def receipts_from(
@@ -174,13 +172,9 @@ def keep_fork(tx: Tx, link_id: str, seq: int, env: str, data: str | None, at: da
     False where this very message is kept already.
     """
     known = tx.connection.execute(
-        select(forks.c.id).where(
-            forks.c.link_id == link_id, forks.c.seq == seq, forks.c.env == env
-        )
+        select(forks.c.id).where(forks.c.link_id == link_id, forks.c.seq == seq, forks.c.env == env)
     ).first()
     if known is not None:
         return False
-    tx.connection.execute(
-        insert(forks).values(link_id=link_id, seq=seq, env=env, data=data, at=at)
-    )
+    tx.connection.execute(insert(forks).values(link_id=link_id, seq=seq, env=env, data=data, at=at))
     return True

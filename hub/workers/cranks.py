@@ -153,4 +153,3 @@ class Timers:
         """Do what is due."""
         await timers.run(self._hub)
         return self._hub.now() + timedelta(seconds=30)
-

@@ -11,14 +11,28 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = sorted((ROOT / "hub").rglob("*.py"))
-_NAMES = {"utils", "helpers", "common", "core", "base", "manager", "service", "handler",
-          "processor", "data", "info"}
+_NAMES = {
+    "utils",
+    "helpers",
+    "common",
+    "core",
+    "base",
+    "manager",
+    "service",
+    "handler",
+    "processor",
+    "data",
+    "info",
+}
 
 
 def test_imports_go_down() -> None:
     done = subprocess.run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout
 
@@ -39,7 +53,14 @@ def test_the_clock_and_randomness_are_handed_in() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 spelled = f"{node.value.id}.{node.attr}"
-                if spelled in {"datetime.now", "datetime.utcnow", "time.time", "secrets.token_bytes",
-                               "random.random", "uuid.uuid4", "os.urandom"}:
+                if spelled in {
+                    "datetime.now",
+                    "datetime.utcnow",
+                    "time.time",
+                    "secrets.token_bytes",
+                    "random.random",
+                    "uuid.uuid4",
+                    "os.urandom",
+                }:
                     offenders.append(f"{path.relative_to(ROOT)}:{node.lineno} {spelled}")
     assert offenders == []

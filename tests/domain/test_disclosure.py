@@ -96,7 +96,7 @@ def test_nobody_else_can_make_a_public_view(maker: object) -> None:
 def test_a_public_view_cannot_be_filled_changed_or_copied_into_another() -> None:
     view = an_offer(a_ticket(), a_direction())
     with pytest.raises(AttributeError):
-        view._data = {"title": "other"}  # noqa: SLF001 - the attempt is the test
+        view._data = {"title": "other"}
     with pytest.raises(AttributeError):
         view.kind = "x"  # type: ignore[misc]
     view.to_data()["title"] = "other"
@@ -104,7 +104,7 @@ def test_a_public_view_cannot_be_filled_changed_or_copied_into_another() -> None
     with pytest.raises(AttributeError):
         copy.copy(view)
     with pytest.raises((AttributeError, TypeError)):
-        pickle.loads(pickle.dumps(view))  # noqa: S301 - our own bytes
+        pickle.loads(pickle.dumps(view))
     with pytest.raises(AttributeError):
         object.__new__(PublicView).to_data()
     with pytest.raises(TypeError, match="no variants"):
@@ -199,7 +199,7 @@ def test_no_canary_of_an_offer_leaves_that_is_not_disclosed(
     seed: int,
     disclose: frozenset[DisclosureClass],
     withhold: frozenset[DisclosureClass],
-    name_it: bool,  # noqa: FBT001 - drawn
+    name_it: bool,
 ) -> None:
     canaries = Canaries(seed)
     ticket = _a_canary_ticket(canaries)
@@ -252,8 +252,8 @@ def test_no_canary_of_an_author_leaves_that_is_not_disclosed(
     disclose: frozenset[DisclosureClass],
     withhold: frozenset[DisclosureClass],
     by: Party,
-    elsewhere: bool,  # noqa: FBT001
-    relayed: bool,  # noqa: FBT001
+    elsewhere: bool,
+    relayed: bool,
     role: Role,
 ) -> None:
     canaries = Canaries(seed)
@@ -699,7 +699,7 @@ def test_every_message_of_the_protocol_can_be_made_here() -> None:
     links = {kind for kind in payloads.TYPES if kind.startswith(("link.", "message."))}
     assert set(payloads.TYPES) == own | links | set(STATEMENTS)
     assert {f"handoff.{act}" for act in Act} <= set(payloads.TYPES)
-    assert links < set(disclosure._SAID)  # noqa: SLF001 - the table is the subject
+    assert links < set(disclosure._SAID)
 
 
 def test_a_statement_has_no_other_members_and_no_other_types() -> None:

@@ -377,7 +377,7 @@ async def test_a_stream_has_its_limits_too(
     peer = await peer_that(endless)
     for limits, code in (({"max_bytes": 500}, "answer_unusable"), ({"timeout_s": 0.2}, "unreach")):
         received = 0
-        with pytest.raises(Unavailable, match=code):  # noqa: PT012 - also while reading
+        with pytest.raises(Unavailable, match=code):
             async with transport.stream("GET", peer.url, {}, **limits) as answer:
                 async for chunk in answer.chunks:
                     received += len(chunk)
@@ -394,7 +394,7 @@ async def test_a_stream_left_early_is_cut(
             await writer.drain()
 
     peer = await peer_that(endless)
-    with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the caller's own
+    with pytest.raises(ZeroDivisionError):
         async with transport.stream("GET", peer.url, {}) as answer:
             await anext(answer.chunks)
             raise ZeroDivisionError

@@ -143,9 +143,7 @@ async def bodies(company: Company, handoff_id: HandoffId) -> list[str]:
     found = await handoff_of(company, handoff_id)
     return [
         one.body
-        for one in await company.hub.db.read(
-            lambda c: kept_comments.of_ticket(c, found.ticket_id)
-        )
+        for one in await company.hub.db.read(lambda c: kept_comments.of_ticket(c, found.ticket_id))
     ]
 
 
@@ -267,9 +265,7 @@ FORKS: dict[str, Callable[[FakePeer], Any]] = {
 
 
 @pytest.mark.parametrize("how", FORKS)
-async def test_a_fork_freezes_the_link_keeps_both_messages_and_alarms(
-    pair: Pair, how: str
-) -> None:
+async def test_a_fork_freezes_the_link_keeps_both_messages_and_alarms(pair: Pair, how: str) -> None:
     said = await FORKS[how](pair.b)
     assert (said.status, said.code) == (409, "fork_detected")
     link = await link_of(pair.a, pair.b.link_id)
@@ -319,9 +315,7 @@ async def test_after_a_fork_people_can_let_the_link_go_on(pair: Pair) -> None:
 
 
 def _forged(b: FakePeer, **members: Any) -> WireMessage:
-    return b.sealed_members(
-        b.message("x.org.example.ping", {}, must=False, keep=False), **members
-    )
+    return b.sealed_members(b.message("x.org.example.ping", {}, must=False, keep=False), **members)
 
 
 def _broken_signature(b: FakePeer) -> WireMessage:
@@ -349,9 +343,11 @@ _HASH = "A" * 43
 UNAUTHENTIC: dict[str, tuple[Callable[[Pair], WireMessage], str]] = {
     "signature broken": (lambda p: _broken_signature(p.b), "signature_invalid"),
     "signed by a stranger's key": (
-        lambda p: p.b.message(
-            "x.a.b.c", {}, keep=False, signer=PrivateKey.generate(SeededEntropy("x"))
-        ).wire,
+        lambda p: (
+            p.b.message(
+                "x.a.b.c", {}, keep=False, signer=PrivateKey.generate(SeededEntropy("x"))
+            ).wire
+        ),
         "key_unknown",
     ),
     "signed by the http key": (
@@ -618,7 +614,9 @@ async def _rejected_once(pair: Pair, sealed: Any, code: str) -> None:
     assert types(b.heard[told:]) == ["message.rejected"], row
     said = b.heard[-1]
     assert said.envelope.cause == sealed.envelope.id
-    assert {name: said.data[name] for name in ("ref_seq", "ref_ep", "ref_mh", "ref_id", "code")} == {
+    assert {
+        name: said.data[name] for name in ("ref_seq", "ref_ep", "ref_mh", "ref_id", "code")
+    } == {
         "ref_seq": sealed.envelope.seq,
         "ref_ep": 1,
         "ref_mh": sealed.hash,
@@ -690,7 +688,9 @@ async def test_a_type_nobody_knows_is_ignored_where_it_need_not_be_understood(
     before = len(pair.b.heard)
     for type_ in ("x.org.example.ping", "handoff.sing", "link.dance", "rating.set2"):
         await pair.b.say(type_, {"any": ["thing"]}, must=False)
-    await pair.b.say("comment.add", {"any": 1}, must=False, handoff=work.theirs, schema="comment.add/9")
+    await pair.b.say(
+        "comment.add", {"any": 1}, must=False, handoff=work.theirs, schema="comment.add/9"
+    )
     await pair.network.run_until_idle()
     rows = await received(pair.a, pair.b.link_id)
     assert {row.state for row in rows} == {InboxState.DONE}
@@ -719,9 +719,7 @@ async def test_a_message_that_repeats_an_id_is_rejected(pair: Pair) -> None:
     first = await pair.b.offer()
     await pair.network.run_until_idle()
     row = (await received(pair.a, pair.b.link_id))[0]
-    sealed = await pair.b.say(
-        "comment.add", pair.b.comment_data(), handoff=first, id=row.id
-    )
+    sealed = await pair.b.say("comment.add", pair.b.comment_data(), handoff=first, id=row.id)
     await _rejected_once(pair, sealed, "duplicate_id")
     assert await bodies(pair.a, first) == []
 
@@ -817,9 +815,7 @@ async def test_an_offer_refused_by_a_rule_is_declined_not_rejected(pair: Pair) -
 async def _an_offer_of_ours(pair: Pair) -> HandoffId:
     a = pair.a
     ticket = await tickets.create(a.hub, a.dispatcher, tickets.NewTicket(title="Касса"))
-    handoff_id = await handoffs.offer(
-        a.hub, a.dispatcher, OfferHandoff(ticket.id, pair.b.link_id)
-    )
+    handoff_id = await handoffs.offer(a.hub, a.dispatcher, OfferHandoff(ticket.id, pair.b.link_id))
     await pair.network.run_until_idle()
     return handoff_id
 
@@ -848,15 +844,23 @@ async def test_a_message_of_ours_that_is_rejected_comes_before_people_and_can_be
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"ref_id": "msg_" + "0" * 32}, {"ref_mh": _HASH}, {"ref_seq": 0}, {"code": 7}, {"code": None},
-     {"ref_id": "x"}],
+    [
+        {"ref_id": "msg_" + "0" * 32},
+        {"ref_mh": _HASH},
+        {"ref_seq": 0},
+        {"code": 7},
+        {"code": None},
+        {"ref_id": "x"},
+    ],
 )
 async def test_a_wrong_rejection_is_never_answered_by_a_rejection(
     pair: Pair, wrong: dict[str, Any]
 ) -> None:
     await _an_offer_of_ours(pair)
     row = (await sent(pair.a, pair.b.link_id))[0]
-    data = {name: value for name, value in _rejection(pair, row, **wrong).items() if value is not None}
+    data = {
+        name: value for name, value in _rejection(pair, row, **wrong).items() if value is not None
+    }
     for must in (False, True):
         sealed = await pair.b.say("message.rejected", data, must=must)
     await pair.network.run_until_idle()
@@ -1226,7 +1230,9 @@ LIES: dict[str, Callable[[FakePeer, Call], Reply]] = {
         b.refusal(c, "link_suspended"), headers={"content-type": MEDIA_TYPE}
     ),
     "an unsigned receipt": lambda b, c: Reply(
-        200, {"content-type": "application/json"}, b.reply(c, 200, {"receipt": b.take_batch(c)}).body
+        200,
+        {"content-type": "application/json"},
+        b.reply(c, 200, {"receipt": b.take_batch(c)}).body,
     ),
     "a page of a proxy": lambda _b, _c: Reply(200, {"content-type": "text/html"}, b"<html>"),
     "nothing": lambda _b, _c: Reply(200, {}, b""),
@@ -1568,9 +1574,7 @@ async def test_an_offer_that_crossed_the_closing_leaves_the_partners_ticket_free
 ) -> None:
     back = await tickets.create(two.b.hub, two.b.dispatcher, tickets.NewTicket(title="Обратно"))
     two.network.wire.down.add(two.b.settings.url)
-    crossed = await handoffs.offer(
-        two.b.hub, two.b.dispatcher, OfferHandoff(back.id, two.link_id)
-    )
+    crossed = await handoffs.offer(two.b.hub, two.b.dispatcher, OfferHandoff(back.id, two.link_id))
     await links.close(two.a.hub, two.a.dispatcher, two.link_id)
     await pass_time(two.network, minutes=1)
     two.network.wire.down.clear()

@@ -270,7 +270,9 @@ FORGERIES: dict[str, tuple[Callable[[Scene, Call], Call], set[str]]] = {
         {"clock_skew"},
     ),
     "another query": (
-        lambda _s, call: replace(call, target=f"{call.target}{'&' if '?' in call.target else '?'}x=1"),
+        lambda _s, call: replace(
+            call, target=f"{call.target}{'&' if '?' in call.target else '?'}x=1"
+        ),
         {"signature_invalid"},
     ),
 }
@@ -434,8 +436,16 @@ async def test_a_path_that_is_no_route_is_404(scene: Scene, route: Route) -> Non
     call = await _sample(scene, route)
     path = call.target.partition("?")[0]
     async with nothing_remains(scene):
-        for target in (f"{path}/", f"{path}/x", f"/x{path}", f"/{path}", path.upper(), f"{path}%00",
-                       path.replace("txp", "TXP"), f"{path};a"):
+        for target in (
+            f"{path}/",
+            f"{path}/x",
+            f"/x{path}",
+            f"/{path}",
+            path.upper(),
+            f"{path}%00",
+            path.replace("txp", "TXP"),
+            f"{path};a",
+        ):
             said = await scene.b.send(
                 scene.b.signed(call.method, target, call.body, base=scene.a.settings.url)
             )
@@ -509,8 +519,17 @@ async def test_a_request_to_be_linked_replayed_inside_its_window_makes_no_second
 
 
 @pytest.mark.parametrize(
-    "query", ["", "?dir=up", "?dir=", "?dir=in&from=x", "?dir=in&from=-1", "?dir=in&from=1.0",
-              "?dir=in&limit=%31", "?dir=in&from=" + "9" * 16]
+    "query",
+    [
+        "",
+        "?dir=up",
+        "?dir=",
+        "?dir=in&from=x",
+        "?dir=in&from=-1",
+        "?dir=in&from=1.0",
+        "?dir=in&limit=%31",
+        "?dir=in&from=" + "9" * 16,
+    ],
 )
 async def test_a_log_asked_for_wrongly_is_400(scene: Scene, query: str) -> None:
     async with nothing_remains(scene):
@@ -615,7 +634,11 @@ async def _raw(server: TestServer, head: str, body: bytes = b"") -> tuple[int, s
 
 
 def _head(call: Call, **more: str) -> str:
-    headers = {"host": "127.0.0.1", **call.headers, **{k.replace("_", "-"): v for k, v in more.items()}}
+    headers = {
+        "host": "127.0.0.1",
+        **call.headers,
+        **{k.replace("_", "-"): v for k, v in more.items()},
+    }
     return "\n".join(
         [f"{call.method} {call.target} HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
     )
@@ -671,9 +694,7 @@ async def test_a_body_announced_too_large_is_413_before_it_is_read(
 ) -> None:
     call = await _sample(scene, route)
     async with nothing_remains(scene), served(scene) as server:
-        status, answer = await _raw(
-            server, _head(call, content_length=str(route.max_body + 1))
-        )
+        status, answer = await _raw(server, _head(call, content_length=str(route.max_body + 1)))
         assert status == 413
         assert route.method == "HEAD" or '"too_large"' in answer
 
@@ -753,9 +774,7 @@ async def test_a_file_is_given_whole_or_in_the_part_that_was_asked_for(
             assert body == (b"" if method == "HEAD" else WORDS[start:end]), asked
             assert answered["content-length"] == str(end - start)
             assert answered["content-type"] == "application/octet-stream"
-            assert answered["repr-digest"] == (
-                f"sha-256=:{_standard(scene.digest)}:"
-            )
+            assert answered["repr-digest"] == (f"sha-256=:{_standard(scene.digest)}:")
             if status == 206:
                 assert answered["content-range"] == f"bytes {start}-{end - 1}/{len(WORDS)}"
             else:

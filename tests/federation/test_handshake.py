@@ -76,9 +76,7 @@ async def invite(company: Company, **how: Any) -> str:
 
 
 async def accept(company: Company, code: str, offer: Offer | None = None) -> Link:
-    prepared = await linking.accept(
-        company.hub, company.transport, company.dispatcher, code, offer
-    )
+    prepared = await linking.accept(company.hub, company.transport, company.dispatcher, code, offer)
     return prepared.link
 
 
@@ -154,7 +152,10 @@ async def test_both_sides_hold_the_same_agreement_and_show_the_same_digits(
     assert ours.agreement_hash == theirs.agreement_hash
     digits = {agreements.parse(one.agreement or "").digits for one in (ours, theirs)}
     assert digits == {before}
-    assert (ours.our_signature, ours.peer_signature) == (theirs.peer_signature, theirs.our_signature)
+    assert (ours.our_signature, ours.peer_signature) == (
+        theirs.peer_signature,
+        theirs.our_signature,
+    )
     assert ours.our_signature != ours.peer_signature
     await works(network, a, b, link.id)
 
@@ -378,9 +379,7 @@ async def test_linking_with_oneself_is_refused(network: Network, a: Company) -> 
     assert await links_of(a) == []
 
 
-async def test_a_request_in_the_inviters_own_name_is_refused(
-    network: Network, a: Company
-) -> None:
+async def test_a_request_in_the_inviters_own_name_is_refused(network: Network, a: Company) -> None:
     """Somebody holds the keys of A and a code of A."""
     peer = FakePeer.of(network, "Двойник")
     peer.keys = replace(
@@ -636,9 +635,7 @@ async def test_an_agreement_the_inviter_altered_is_refused_by_the_invitee(
         await confirm(a, link.id)
 
 
-async def test_an_agreement_with_another_signature_is_refused(
-    network: Network, a: Company
-) -> None:
+async def test_an_agreement_with_another_signature_is_refused(network: Network, a: Company) -> None:
     peer, other = FakePeer.of(network, "Хитрец"), FakePeer.of(network, "Другой")
     right = peer.answer
     codes_of_other = other.invite()
@@ -749,9 +746,7 @@ async def test_with_compare_the_link_waits_for_the_inviters_people(
     await confirm(b, link.id)
     assert (await exchange(b, link.id)).state is LinkState.AWAITING_CONFIRMATION
     await patience(network)
-    assert [(await only_link(one)).state for one in (a, b)] == [
-        LinkState.AWAITING_CONFIRMATION
-    ] * 2
+    assert [(await only_link(one)).state for one in (a, b)] == [LinkState.AWAITING_CONFIRMATION] * 2
     assert (await confirm(a, link.id)).state is LinkState.ACTIVE
     assert await kinds(a) == []
     await patience(network)

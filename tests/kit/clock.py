@@ -35,7 +35,7 @@ class SeededEntropy:
     """The same bytes for the same seed."""
 
     def __init__(self, seed: str | int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - tests must repeat
+        self._random = random.Random(seed)
 
     def bytes(self, count: int) -> bytes:
         return self._random.randbytes(count)

@@ -44,6 +44,7 @@ from tests.kit.clock import SeededEntropy
 if TYPE_CHECKING:
     from tests.kit.network import Company, Network
 
+
 @dataclass(frozen=True, slots=True)
 class Answered:
     """What a node answered to a call."""
@@ -101,7 +102,9 @@ class FakePeer:
             created_at=network.clock.now(),
             unprotected=True,
         )
-        made = cls(network, name, f"http://127.0.0.1:{20000 + len(network.wire.doors)}", keys, entropy)
+        made = cls(
+            network, name, f"http://127.0.0.1:{20000 + len(network.wire.doors)}", keys, entropy
+        )
         network.wire.doors[made.base_url] = cast("Door", made)
         return made
 
@@ -210,9 +213,7 @@ class FakePeer:
             key_set_jws=self.key_set_jws,
             offer_text=offer_text,
             nonce=nonce,
-            mac=codes.mac(
-                codes.secret_hash(secret), inviter, self.node_id, offer_text, nonce
-            ),
+            mac=codes.mac(codes.secret_hash(secret), inviter, self.node_id, offer_text, nonce),
             identity=self.keys.identity,
         )
         return strict_json.dump({"request": text}).encode()
@@ -220,9 +221,7 @@ class FakePeer:
     async def ask(self, company: Company, code: str, **how: Any) -> Answered:
         """POST our request to be linked."""
         body = self.link_request(code, inviter_id=company.hub.account.node_id, **how)
-        call = self.signed(
-            "POST", "/txp/v1/link-requests", body, base=company.settings.url
-        )
+        call = self.signed("POST", "/txp/v1/link-requests", body, base=company.settings.url)
         return await self.send(call, company)
 
     async def link_with(self, company: Company, **how: Any) -> LinkId:
@@ -415,16 +414,12 @@ class FakePeer:
         if path == "/txp/v1/link-requests":
             return self.reply(call, 202, self._compose(call))
         if path.endswith("/agreement"):
-            return self.reply(
-                call, 200, {"state": "active", **json.loads(self.own_signature())}
-            )
+            return self.reply(call, 200, {"state": "active", **json.loads(self.own_signature())})
         if path.endswith("/messages"):
             return self.reply(call, 200, {"receipt": self.take_batch(call)})
         return self.refusal(call, "not_found")
 
-    def reply(
-        self, call: Call, status: int, members: dict[str, Any], **headers: str
-    ) -> Reply:
+    def reply(self, call: Call, status: int, members: dict[str, Any], **headers: str) -> Reply:
         """A signed answer to this call."""
         plain = {
             "content-type": JSON if status < 300 else MEDIA_TYPE,

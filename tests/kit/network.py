@@ -110,9 +110,7 @@ class MemoryTransport:
     async def close(self) -> None:
         pass
 
-    def _note(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> None:
+    def _note(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> None:
         self._wire.sent.append(f"{method} {url} {dict(headers)!r}".encode() + (body or b""))
 
 
@@ -234,9 +232,7 @@ class Network:
             how.get("counter_offer"),
         )
         await invitations.confirm(invitee.hub, invitee.dispatcher, prepared.link.id)
-        link = await linking.exchange_signatures(
-            invitee.hub, invitee.transport, prepared.link.id
-        )
+        link = await linking.exchange_signatures(invitee.hub, invitee.transport, prepared.link.id)
         for company in (inviter, invitee):
             self.wire.doors[company.settings.url].forget_keys()
         return link.id

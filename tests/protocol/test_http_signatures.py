@@ -523,7 +523,7 @@ def test_an_independent_signer_is_believed() -> None:
     """The library signing by itself with OpenSSL, as another implementation would."""
 
     class Keys(HTTPSignatureKeyResolver):
-        def resolve_private_key(self, key_id: str) -> Any:  # noqa: ARG002 - there is one
+        def resolve_private_key(self, key_id: str) -> Any:
             return ALPHA.http._key
 
     headers = dict(JSON)

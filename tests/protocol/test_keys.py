@@ -170,7 +170,7 @@ def test_a_private_key_comes_back_from_its_file(passphrase: bytes | None) -> Non
 
 
 def other_pem() -> bytes:
-    key = rsa.generate_private_key(65537, 1024)  # noqa: S505 - never signs anything
+    key = rsa.generate_private_key(65537, 1024)
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 

@@ -98,7 +98,8 @@ def test_the_agreement_hash_and_digits_follow_from_the_text_alone() -> None:
         said = json.loads(opened(signature, vector["identities"][name]))
         assert said["agreement_hash"] == vector["hash"]
         agreement.check_signature(
-            signature, agreement.parse(vector["text"]),
+            signature,
+            agreement.parse(vector["text"]),
             PublicKey.from_jwk(vector["identities"][name]),
         )
 

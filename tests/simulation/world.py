@@ -90,7 +90,7 @@ class World:
     healed: bool = False
 
     def __post_init__(self) -> None:
-        self.chance = random.Random(self.seed)  # noqa: S311 - one seed is one run
+        self.chance = random.Random(self.seed)
         self.faults = Faults.swarm(self.chance)
         self.network = Network(self.root, seed=f"simulation {self.seed}")
         self.counter = 0
@@ -146,8 +146,17 @@ class World:
         company = self.chance.choice(self.companies)
         what = self.chance.choices(
             (
-                self._new_ticket, self._offer, self._act, self._comment, self._edit,
-                self._request, self._plan, self._change, self._attach, self._rate, self._turn,
+                self._new_ticket,
+                self._offer,
+                self._act,
+                self._comment,
+                self._edit,
+                self._request,
+                self._plan,
+                self._change,
+                self._attach,
+                self._rate,
+                self._turn,
             ),
             weights=(2, 5, 12, 8, 2, 2, 2, 2, 2, 2, 14),
         )[0]
@@ -263,7 +272,11 @@ class World:
 
     async def _act(self, company: Company) -> str:
         one = await self._some_handoff(company)
-        acts = [] if one is None else [a for a in possible(one.party, one.state) if a is not Act.CANCELLED]
+        acts = (
+            []
+            if one is None
+            else [a for a in possible(one.party, one.state) if a is not Act.CANCELLED]
+        )
         if not acts:
             return "nothing to do"
         act = self.chance.choice(acts)
@@ -294,11 +307,11 @@ class World:
         if ticket is None:
             return "nothing"
         visibility = self.chance.choice(list(Visibility))
-        body = self._words() if visibility is Visibility.PUBLIC else f"{self.canary} {self._words()}"
-        self.unsure.add(body)
-        await comments.add(
-            company.hub, company.dispatcher, AddComment(ticket.id, body, visibility)
+        body = (
+            self._words() if visibility is Visibility.PUBLIC else f"{self.canary} {self._words()}"
         )
+        self.unsure.add(body)
+        await comments.add(company.hub, company.dispatcher, AddComment(ticket.id, body, visibility))
         self.unsure.discard(body)
         self.said[body] = (company.name, visibility)
         return f"{ticket.number} {visibility}"
@@ -339,7 +352,9 @@ class World:
         if ticket is None:
             return "nothing"
         await tickets.change(
-            company.hub, company.dispatcher, ticket.id,
+            company.hub,
+            company.dispatcher,
+            ticket.id,
             TicketChanges(description=f"Теперь {self.counter}"),
         )
         return "changed"
@@ -407,7 +422,9 @@ class World:
                     problems.append(f"{handoff_id}: numbers {first} and {second}")
             for key in mine:
                 if mine[key] != theirs[key]:
-                    problems.append(f"{handoff_id} {key}: {one} {mine[key]!r}, {two} {theirs[key]!r}")
+                    problems.append(
+                        f"{handoff_id} {key}: {one} {mine[key]!r}, {two} {theirs[key]!r}"
+                    )
         return problems
 
     def _heard(self, views: dict[str, View]) -> list[str]:
@@ -415,7 +432,9 @@ class World:
         problems = []
         for name, view in views.items():
             counted = Counter(view.first_bodies)
-            problems += [f"{name}: {body!r} {n} times" for body, n in counted.items() if n > 1 and body]
+            problems += [
+                f"{name}: {body!r} {n} times" for body, n in counted.items() if n > 1 and body
+            ]
         for body, (author, _visibility) in self.said.items():
             # A comment that was taken back has no body any more, by the author's own wish.
             if body not in views[author].ever_said and not views[author].redactions:
@@ -455,9 +474,27 @@ def _at_rest(connection: Any) -> bool:
 
 
 _SHARED = (
-    "state", "since", "round", "due_promised", "eta", "stage", "resolution", "reason", "score",
-    "rating_text", "rating_rev", "rating_reply", "rating_reply_rev", "pend_reason", "resolved_at",
-    "confirmed_at", "closed_at", "work_started", "effort_minutes", "hop_limit", "request_id",
+    "state",
+    "since",
+    "round",
+    "due_promised",
+    "eta",
+    "stage",
+    "resolution",
+    "reason",
+    "score",
+    "rating_text",
+    "rating_rev",
+    "rating_reply",
+    "rating_reply_rev",
+    "pend_reason",
+    "resolved_at",
+    "confirmed_at",
+    "closed_at",
+    "work_started",
+    "effort_minutes",
+    "hop_limit",
+    "request_id",
 )
 
 
@@ -510,4 +547,3 @@ def _view(connection: Any) -> View:
             ever.add(plain)
             redactions += row.redacted_at is not None
     return View(shared, numbers, bodies, ever, redactions, problems)
-

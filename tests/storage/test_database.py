@@ -140,9 +140,7 @@ async def test_another_process_is_noticed(db, tmp_path: Path) -> None:
     await other.close()
 
 
-async def test_a_database_that_cannot_be_written_says_so_and_recovers(
-    db, tmp_path: Path
-) -> None:
+async def test_a_database_that_cannot_be_written_says_so_and_recovers(db, tmp_path: Path) -> None:
     await db.write(lambda tx: tx.connection.exec_driver_sql("PRAGMA query_only=ON").close())
     with pytest.raises((Misconfigured, Unavailable)):
         await db.write(put("refused"))
