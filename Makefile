@@ -17,7 +17,7 @@ endif
 
 help:
 	@echo "make demo    three linked companies work tickets on this machine (ARGS='--once --json')"
-	@echo "make test    the tests, on SQLite and on PostgreSQL where one answers"
+	@echo "make test    the tests, on SQLite and on PostgreSQL where one answers (the slow: ARGS='-m slow')"
 	@echo "make check   format, lint, types, imports"
 	@echo "make bench   speed against the limits of this machine (ARGS='--short --json')"
 	@echo "make simulate SEEDS=500   networks of nodes under faults, one seed a run"
@@ -45,7 +45,7 @@ demo: $(VENV)/.core
 	@$(BIN)/hub demo $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

@@ -22,7 +22,7 @@ from hub.actions.comments import AddComment
 from hub.actions.handoffs import OfferHandoff, Particulars, Plan
 from hub.actions.tickets import NewTicket, TicketChanges
 from hub.domain.comment import Visibility
-from hub.domain.handoff import OVER, Act, Party, State, possible
+from hub.domain.handoff import FINAL, OVER, Act, Party, State, possible
 from hub.errors import Refused, Unavailable
 from hub.federation.door import Call, Door
 from hub.storage import attachments, audit, inbox, links, outbox, streams
@@ -420,7 +420,9 @@ class World:
                 # The contractor's number comes with its first answer.
                 if here[2] != there[1] and not (here[0] is Party.PRINCIPAL and here[2] is None):
                     problems.append(f"{handoff_id}: numbers {first} and {second}")
-            for key in mine:
+            # Who does not listen any more hears of no new wording; taking back reaches everybody.
+            ended = mine.pop("ended") | theirs.pop("ended")
+            for key in mine.keys() - ({"comments"} if ended else set()):
                 if mine[key] != theirs[key]:
                     problems.append(
                         f"{handoff_id} {key}: {one} {mine[key]!r}, {two} {theirs[key]!r}"
@@ -535,6 +537,8 @@ def _view(connection: Any) -> View:
             ]
             shared[one.id] = {name: getattr(one, name) for name in _SHARED} | {
                 "comments": sorted(public),
+                "taken_back": sorted(redacted for _body, _rev, redacted in public),
+                "ended": one.state in FINAL or one.detached_at is not None,
                 "files": sorted(known_files),
                 "title": ticket.title,
             }
