@@ -45,7 +45,7 @@ demo: $(VENV)/.core
 	@$(BIN)/hub demo $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

@@ -54,7 +54,7 @@ class PostgresServer:
     """A server with databases of our own, copied from one that was migrated once.
 
     Copying takes half a second, emptying a few milliseconds: databases are used again, empty,
-    by the tests of this session, and dropped at its end.
+    by the tests of one run, and dropped at its end.
     """
 
     template: str
@@ -85,7 +85,7 @@ class PostgresServer:
             self.free.append(name)
 
     async def drop_all(self) -> None:
-        """Drop every database made in this session."""
+        """Drop every database made in this run."""
         names = [*self.free, *self.used, self.template]
         await self.say(
             "postgres", *(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names)

@@ -184,17 +184,22 @@ def step(tx: Tx, hub: Hub, message: Received) -> None:
     if act is Act.CANCEL:
         own.cancel_below(tx, hub, handoff, message.said["reason"], message.now)
     if detached_work:
-        outgoing.alarm(
-            tx,
-            hub,
-            "both_worked",
-            handoff.id,
-            "{peer} worked on a hand-off that was detached here. Both may have worked.",
-            message.now,
-            peer=message.link.peer_name,
-        )
+        _tell_both_worked(tx, hub, handoff, message)
     if handoff.party is Party.PRINCIPAL:
         _mirror_up(tx, hub, handoff, target, message)
+
+
+def _tell_both_worked(tx: Tx, hub: Hub, handoff: Handoff, message: Received) -> None:
+    """Our ticket was freed and perhaps given to another while this contractor worked."""
+    outgoing.alarm(
+        tx,
+        hub,
+        "both_worked",
+        handoff.id,
+        "{peer} worked on a hand-off that was detached here. Both may have worked.",
+        message.now,
+        peer=message.link.peer_name,
+    )
 
 
 def _check_return(handoff: Handoff, message: Received) -> None:
@@ -300,15 +305,7 @@ def cancel_refused(tx: Tx, hub: Hub, message: Received) -> None:
         raise Refused("wrong_pen", "Only the contractor answers a cancel request.")
     _answered(tx, handoff, message)
     if handoff.detached_at is not None:
-        outgoing.alarm(
-            tx,
-            hub,
-            "both_worked",
-            handoff.id,
-            "{peer} worked on a hand-off that was detached here. Both may have worked.",
-            message.now,
-            peer=message.link.peer_name,
-        )
+        _tell_both_worked(tx, hub, handoff, message)
 
 
 def retract_request(tx: Tx, hub: Hub, message: Received) -> None:

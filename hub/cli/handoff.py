@@ -52,6 +52,9 @@ _criteria_option = option(
 )
 
 
+_NO_REASON = N_("No reason was given.")
+
+
 def _words_missing(number: str, what: str, example: str) -> BadWords:
     return BadWords("words_missing", what, hint=example, number=number)
 
@@ -278,12 +281,6 @@ def decline(
 ) -> None:
     """Do not take an offered ticket."""
     words_said = text or reason
-    if code is None and words_said is None:
-        raise _words_missing(
-            number,
-            N_("Say why it is declined."),
-            N_('hub ticket decline {number} --code capacity --text "…"'),
-        )
     if code is None and words_said in set(DeclineCode):
         code, words_said = words_said, None
     _check_code(code, DeclineCode, "decline")
@@ -360,12 +357,6 @@ def pend(
     stops_clock: bool,
 ) -> None:
     """Wait for something."""
-    if code is None and reason is None:
-        raise _words_missing(
-            number,
-            N_("Say what is waited for."),
-            N_('hub ticket pend {number} --code awaiting_parts --text "…"'),
-        )
     if code is None and reason in set(PendReason):
         code, reason = reason, None
     _check_code(code, PendReason, "pend")
@@ -415,13 +406,7 @@ def resolve(
     attached: tuple[Path, ...],
 ) -> None:
     """Say that the work is done."""
-    done = text or reason
-    if not done:
-        raise _words_missing(
-            number,
-            N_("Say what was done."),
-            N_('hub ticket resolve {number} --text "…"'),
-        )
+    done = text or reason or _("Done.")
     said = Particulars(resolution=done, code=code, effort_minutes=effort)
     _step(
         manner,
@@ -457,13 +442,7 @@ def hand_back(
     effort: int | None,
 ) -> None:
     """Give the work up."""
-    why = reason or text
-    if not why:
-        raise _words_missing(
-            number,
-            N_("Say why the work is given up."),
-            N_('hub ticket hand-back {number} --reason "…"'),
-        )
+    why = reason or text or _(_NO_REASON)
     done = work_done or (text if reason else None)
     said = Particulars(reason=why, work_done=done, effort_minutes=effort)
     _step(
@@ -495,13 +474,7 @@ def retract(
     code: str | None,
 ) -> None:
     """Ask for our resolution back."""
-    why = reason or text
-    if not why:
-        raise _words_missing(
-            number,
-            N_("Say why the resolution is taken back."),
-            N_('hub ticket retract {number} --reason "…"'),
-        )
+    why = reason or text or _(_NO_REASON)
 
     async def body(here: Session) -> None:
         handoff = await here.read(
@@ -718,13 +691,7 @@ def cancel(
                 "hub ticket show {number}",
             )
             return
-        if not why and handoff.party is Party.PRINCIPAL:
-            raise _words_missing(
-                number,
-                N_("Say why the work is called off."),
-                N_('hub ticket cancel {number} --reason "…"'),
-            )
-        await handoffs.cancel(here.hub, here.actor, handoff.id, why)
+        await handoffs.cancel(here.hub, here.actor, handoff.id, why or _(_NO_REASON))
         await _show_step(
             here, handoff, _("Ticket {number}, {peer}: {state}."), "hub ticket show {number}"
         )
@@ -750,13 +717,7 @@ def detach(
     code: str | None,
 ) -> None:
     """Free our ticket from a hand-off."""
-    why = reason or text
-    if not why:
-        raise _words_missing(
-            number,
-            N_("Say why it is detached."),
-            N_('hub ticket detach {number} --reason "…"'),
-        )
+    why = reason or text or _(_NO_REASON)
 
     async def body(here: Session) -> None:
         handoff = await here.read(
