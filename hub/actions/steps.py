@@ -164,14 +164,14 @@ def _follow(tx: Tx, hub: Hub, handoff: Handoff, target: State, now: datetime) ->
             tx,
             hub,
             "handoff_ended",
-            handoff.id,
+            ticket.id,  # the ticket lacks a contractor, so any other's acceptance settles it
             "Ticket {number}: the contractor ended the hand-off ({state}). Offer it to another.",
             now,
             number=ticket.number,
             state=target,
         )
     elif target is State.ACCEPTED:
-        audit.resolve_alerts(tx, kind="handoff_ended", subject=handoff.id, at=now)
+        audit.resolve_alerts(tx, kind="handoff_ended", subject=ticket.id, at=now)
     chains.hop_changed(tx, hub, handoff.id, now)
 
 

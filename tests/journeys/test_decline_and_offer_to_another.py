@@ -22,7 +22,10 @@ async def test_a_declined_ticket_goes_to_another_partner(network: Story) -> None
     assert await vendor.alarms() == {"handoff_ended"}
 
     yes = await vendor.hand_off(ticket, to=second)
+    assert await vendor.alarms() == {"handoff_ended"}  # предложена, но ещё никем не взята
     await second.accept(yes)
+    await yes.stands("accepted")
+    assert await vendor.alarms() == set()
     await second.resolve(yes, "Терминал установлен")
     await vendor.say(ticket, "Второй партнёр справился.")
     await vendor.confirm(yes, 5)
