@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 _EXCHANGE_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-_JOURNEY_S: Final = (0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0)
 
 
 class Metrics:
@@ -21,7 +20,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry: Final = CollectorRegistry()
         self.sealed: Final = self._counter("messages_sealed", "put into the outbox", "type")
-        self.sent: Final = self._counter("messages_sent", "handed to a peer, receipt held", "type")
+        self.sent: Final = self._counter("messages_sent", "handed to a peer, receipt held")
         self.received: Final = self._counter("messages_received", "stored in the inbox", "type")
         self.applied: Final = self._counter("messages_applied", "processed by an action", "type")
         self.rejected: Final = self._counter("messages_rejected", "authentic, refused", "code")
@@ -32,9 +31,6 @@ class Metrics:
         self.exchange_seconds: Final = self._histogram(
             "delivery_exchange_seconds", "one try, request to receipt", _EXCHANGE_S
         )
-        self.journey_seconds: Final = self._histogram(
-            "delivery_journey_seconds", "from sealed to receipted", _JOURNEY_S
-        )
         self.refused: Final = self._counter("requests_refused", "at a door", "door", "code")
         self.queue_depth: Final = self._gauge("queue_depth", "rows waiting", "queue")
         self.queue_oldest_seconds: Final = self._gauge(
@@ -42,9 +38,6 @@ class Metrics:
         )
         self.http_requests: Final = self._counter(
             "http_requests", "answered", "door", "method", "status"
-        )
-        self.http_seconds: Final = self._histogram(
-            "http_request_seconds", "to answer a request", _EXCHANGE_S, "door"
         )
 
     def render(self) -> bytes:

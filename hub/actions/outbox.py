@@ -96,7 +96,7 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
             streams.keep_receipt(
                 tx, link_id, "received", epoch=receipt.epoch, upto=receipt.upto, jws=text, at=now
             )
-            _count_sent(hub, receipt.upto - stream.receipted_seq)
+            hub.metrics.sent.inc(receipt.upto - stream.receipted_seq)
         following = _next(tx.connection, hub, link_id)
         if not news and following is not None:
             # A receipt for what we knew already: a peer that stores nothing and says so must
@@ -110,10 +110,6 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
         return following
 
     return await hub.db.write(transaction)
-
-
-def _count_sent(hub: Hub, count: int) -> None:
-    hub.metrics.sent.labels("all").inc(count)
 
 
 async def record_failure(

@@ -27,7 +27,6 @@ class Delivery:
     last_ok_at: datetime | None
     lease_owner: str | None
     lease_until: datetime | None
-    clock_offset_ms: int | None
 
 
 _DELIVERY: Final = Query(
@@ -117,11 +116,4 @@ def release(tx: Tx, owner: str) -> None:
         update(deliveries)
         .where(deliveries.c.lease_owner == owner)
         .values(lease_owner=None, lease_until=None)
-    )
-
-
-def note_clock(tx: Tx, link_id: str, offset_ms: int) -> None:
-    """How far the peer's clock is ahead of ours."""
-    tx.connection.execute(
-        update(deliveries).where(deliveries.c.link_id == link_id).values(clock_offset_ms=offset_ms)
     )

@@ -160,12 +160,6 @@ def of_invitation(connection: Connection, invitation_id: str) -> Link | None:
     return None if row is None else _link(row)
 
 
-def with_peer(connection: Connection, node_id: str) -> list[Link]:
-    """All links with one peer, oldest first."""
-    query = select(links).where(links.c.peer_node_id == node_id).order_by(links.c.id)
-    return [_link(row) for row in connection.execute(query)]
-
-
 def in_states(connection: Connection, states: set[LinkState] | frozenset[LinkState]) -> list[Link]:
     """All links in one of these states, oldest first."""
     query = select(links).where(links.c.state.in_(sorted(states))).order_by(links.c.id)

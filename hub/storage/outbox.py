@@ -152,16 +152,6 @@ def counts(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def links_with_pending(connection: Connection) -> list[LinkId]:
-    """Links that have a message without a receipt."""
-    query = (
-        select(outbox.c.link_id)
-        .where(outbox.c.state.in_([DeliveryState.QUEUED, DeliveryState.SENT]))
-        .distinct()
-    )
-    return [LinkId(link_id) for link_id in connection.execute(query).scalars()]
-
-
 def oldest_pending(connection: Connection) -> datetime | None:
     """When the oldest message without a receipt was sealed, or None."""
     found: datetime | None = connection.execute(
@@ -170,13 +160,3 @@ def oldest_pending(connection: Connection) -> datetime | None:
         )
     ).scalar_one()
     return found
-
-
-def of_handoff(connection: Connection, handoff_id: str, types: list[str]) -> list[OutboxRow]:
-    """Messages of these types about one hand-off, in order."""
-    query = (
-        select(outbox)
-        .where(outbox.c.handoff_id == handoff_id, outbox.c.type.in_(types))
-        .order_by(outbox.c.seq)
-    )
-    return [_row(row) for row in connection.execute(query)]

@@ -56,10 +56,6 @@ metadata = MetaData(
 )
 
 
-def _id(*, primary_key: bool = False, nullable: bool = False) -> Any:
-    return Column(String(36), primary_key=primary_key, nullable=nullable)
-
-
 # --- who we are ---------------------------------------------------------------------------
 
 node = Table(
@@ -247,7 +243,6 @@ deliveries = Table(
     Column("last_ok_at", Instant),
     Column("lease_owner", String(32)),  # the process that works this link
     Column("lease_until", Instant),
-    Column("clock_offset_ms", Integer),
 )
 
 outbox = Table(
