@@ -186,48 +186,28 @@ def _limit(default: int, why: str) -> Any:
 
 
 class Limits(_Section):
-    """Every limit of the node, with its unit in its name. Nothing grows without one of these."""
+    """Every limit an operator may set, with its unit in its name. Each of them is in force.
+
+    What the protocol fixes for everybody is in `hub/protocol/message.py` and
+    `hub/domain/lengths.py`; docs/reference/limits.md lists all of them.
+    """
 
     # Messages
     message_batch: int = _at_most(100, "messages in one delivery (protocol limit)")
-    message_batch_bytes: int = _at_most(_MIB, "one delivery is parsed in memory (protocol limit)")
-    message_env_bytes: int = _at_most(4 * _KIB, "one signed envelope (protocol limit)")
-    message_data_bytes: int = _at_most(64 * _KIB, "one payload (protocol limit)")
     inbox_messages_per_link: int = _limit(10_000, "a peer that outruns our work must wait")
-    inbox_bytes_per_link: int = _limit(256 * _MIB, "the same in bytes: disk is finite")
-    outbox_messages_per_link: int = _limit(100_000, "people are told long before; never dropped")
-    messages_per_link_per_minute: int = _limit(600, "one peer must not slow down the others")
-    hop_limit: int = Field(default=8, gt=0, le=16, description="a chain longer than this is a loop")
 
     # Requests
     request_body_bytes: int = _limit(2 * _MIB, "a request that is not a file is read into memory")
     peer_answer_bytes: int = _limit(4 * _MIB, "a peer's answer is read into memory")
     node_document_bytes: int = _limit(64 * _KIB, "read from strangers, before any trust")
-    form_fields: int = _limit(500, "a form with more was not made by our page")
-    header_bytes: int = _limit(8 * _KIB, "one header line; browsers send less")
-    long_poll_s: int = _limit(25, "proxies cut silent requests after 30 s or more")
-    page_size: int = _limit(50, "rows a list shows when nobody says how many")
-    page_size_max: int = _limit(200, "rows one page may be asked for")
-    streams_per_agent: int = _limit(8, "open live views of one person: tabs, not a leak")
 
     # Files
     file_bytes: int = _limit(100 * _MIB, "one file")
     files_per_message: int = _at_most(20, "files announced by one message (protocol limit)")
-    file_name_chars: int = _at_most(255, "what file systems and headers can carry")
     file_pull_s: int = _limit(3600, "one file on a slow line, then the pull starts again")
     link_files_bytes: int = _limit(10 * 1024 * _MIB, "what all files of one link may take up")
 
-    # Text
-    title_chars: int = _at_most(500, "title of a ticket (protocol limit)")
-    short_chars: int = _at_most(200, "names, numbers, codes (protocol limit)")
-    description_chars: int = _at_most(20_000, "description or comment (protocol limit)")
-    fields_per_ticket: int = _limit(100, "custom fields; more is a document, attach it")
-    checklist_items: int = _limit(200, "steps of one checklist")
-
     # Strangers and links
-    link_requests_per_network_per_hour: int = _limit(20, "a stranger guessing invitation codes")
-    link_requests_pending: int = _limit(100, "people must be able to read the list")
-    requests_per_network_per_minute: int = _limit(600, "a stranger's cheap refusals have a price")
     invitation_hours: int = Field(
         default=72, gt=0, le=720, description="an invitation waits over a weekend, no longer"
     )
@@ -237,23 +217,8 @@ class Limits(_Section):
     # Delivery
     retry_base_s: float = Field(default=2.0, gt=0, description="longest wait before the 2nd try")
     retry_cap_s: float = Field(default=900.0, gt=0, description="longest wait between two tries")
-    delayed_after_minutes: int = _limit(15, "undelivered so long is shown as delayed")
-    tell_people_after_hours: int = _limit(4, "undelivered so long is told to people")
-    unreachable_after_hours: int = _limit(72, "a peer silent so long is shown as unreachable")
     poison_tries: int = _limit(5, "a message that breaks our code so often is parked")
     deliveries_at_once: int = _limit(16, "links being delivered to at the same time")
-
-    # Trust
-    http_signature_window_s: int = _at_most(300, "how old a signed request may be (protocol limit)")
-    argon2_parallel: int = _limit(2, "password checks at once: 64 MiB each")
-    password_min_chars: int = Field(
-        default=12, ge=8, le=128, description="length beats composition rules"
-    )
-    login_failures_per_account: int = _limit(10, "wrong passwords in 15 minutes, one account")
-    login_failures_per_network: int = _limit(50, "wrong passwords in 15 minutes, one network")
-    session_idle_hours: int = _limit(12, "a forgotten browser")
-    session_days: int = _limit(7, "then the password again, whatever happened")
-    single_use_link_hours: int = _limit(24, "set-up and reset links lie around in mailboxes")
 
 
 class Settings(BaseSettings):
