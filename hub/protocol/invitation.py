@@ -7,11 +7,12 @@ a secret. The secret never travels again: the invitee proves it by a MAC.
 from __future__ import annotations
 
 import hmac
+import ipaddress
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
-from urllib.parse import urlsplit
 
 from hub.errors import Refused, Untrusted
 from hub.ids import InvitationId
@@ -122,29 +123,49 @@ def check_mac(
         raise Untrusted("mac_invalid", "The invitation code does not fit.", because=invitee_id)
 
 
+_BASE_HOST: Final = re.compile(r"(?!.*\.\Z)[a-z0-9_.-]+|\[[0-9a-f:]+\]")
+_BASE_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,;=:-]+)*")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")  # what makes a resolver read a host as IPv4
+_DEFAULT_PORT: Final = {"https": "443", "http": "80"}
+
+
 def check_base_url(text: str) -> None:
     """Return if this can be the base of a node, else raise `Untrusted(malformed)`.
 
-    Spelling only (one spelling per base); whether we may connect to it is the client's guard.
+    Spelling only; whether we may connect to it is the client's guard. One spelling per base:
+    whoever could write a known peer's address in another way would be another peer at it.
     """
-    try:
-        parts = urlsplit(text)
-        port_is_a_number = parts.port is None or parts.port > 0
-    except ValueError:
-        raise _bad_base() from None
+    scheme, separator, rest = text.partition("://")
+    slash = rest.find("/")
+    authority, path = (rest, "") if slash < 0 else (rest[:slash], rest[slash:])
+    host, port = authority, ""
+    if not authority.endswith("]"):  # else an IPv6 address without a port
+        host, colon, port = authority.rpartition(":")
+        host = host if colon else authority
+        if colon and (not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535):
+            raise _bad_base()
     if (
-        parts.scheme not in {"https", "http"}
-        or not parts.hostname
-        or not port_is_a_number
-        or "@" in parts.netloc
-        or parts.netloc != parts.netloc.lower()
-        or any(mark in text for mark in "?#\\")
-        or text.endswith("/")
-        or not text.isascii()
-        or not text.isprintable()
-        or " " in text
+        not separator
+        or scheme not in _DEFAULT_PORT
+        or port == _DEFAULT_PORT[scheme]
+        or not _BASE_HOST.fullmatch(host)
+        or not _BASE_PATH.fullmatch(path)
         or len(text) > MAX_URL
     ):
+        raise _bad_base()
+    try:
+        if host.startswith("["):
+            address = ipaddress.IPv6Address(host[1:-1])
+            if address.ipv4_mapped is not None:  # no node lives there, and it has two spellings
+                raise _bad_base()
+            canonical = f"[{address}]"
+        elif _NUMBER.fullmatch(host.rpartition(".")[2]):
+            canonical = str(ipaddress.IPv4Address(host))
+        else:
+            canonical = host
+    except ValueError:
+        raise _bad_base() from None
+    if canonical != host:
         raise _bad_base()
 
 

@@ -35,7 +35,9 @@ class Typ(StrEnum):
     NODE = "txp-node+jws"  # the discovery document
     AGREEMENT = "txp-agr+jws"  # one side's signature of an agreement
     LINK = "txp-link+jws"  # a request to link
+    IDENTITY = "txp-identity+jws"  # one identity key following another
     MANIFEST = "txp-manifest+jws"  # the table of contents of an evidence bundle
+    AUDIT = "txp-audit+jws"  # where a node's audit log stands
 
 
 @dataclass(frozen=True, slots=True)

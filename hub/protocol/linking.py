@@ -6,11 +6,12 @@ key. That this is the invited company is proved by the MAC, which the inviter ch
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from hub.ids import InvitationId
-from hub.protocol import jws, strict_json
+from hub.protocol import jws, strict_json, succession
 from hub.protocol.encoding import b64url
 from hub.protocol.invitation import NONCE_BYTES
 from hub.protocol.keys import MAX_KEY_SET, KeySet, PublicKey, Signer, open_key_set
@@ -32,6 +33,7 @@ class LinkRequest:
     offer_text: str  # exactly as signed: it becomes part of the agreement
     nonce: bytes
     mac: bytes
+    succession: tuple[str, ...] = ()  # where the identity is not the node's first
 
 
 def seal_link_request(
@@ -42,9 +44,10 @@ def seal_link_request(
     nonce: bytes,
     mac: bytes,
     identity: Signer,
+    succession_texts: Sequence[str] = (),
 ) -> str:
     """The request as a JWS by the invitee's identity key."""
-    payload = {
+    payload: dict[str, Any] = {
         "invitation": invitation_id,
         "identity": identity.public.jwk,
         "key_set": key_set_jws,
@@ -52,6 +55,8 @@ def seal_link_request(
         "nonce": b64url(nonce),
         "mac": b64url(mac),
     }
+    if succession_texts:
+        payload["succession"] = list(succession_texts)
     return jws.sign(jws.Typ.LINK, strict_json.dump(payload).encode(), identity)
 
 
@@ -71,12 +76,16 @@ def open_link_request(text: str) -> LinkRequest:
     key_set_jws = data.text("key_set", MAX_KEY_SET)
     offer_text = data.text("offer", MAX_OFFER)
     strict_json.parse(offer_text, max_bytes=MAX_OFFER, what="offer")
+    key_set = open_key_set(key_set_jws, identity)
+    texts = succession.read_texts(data, "succession")
+    succession.prove_identity(key_set.node_id, key_set.identity_version, identity, texts)
     return LinkRequest(
         invitation_id=InvitationId(data.an_id("invitation", "inv")),
         identity=identity,
         key_set_jws=key_set_jws,
-        key_set=open_key_set(key_set_jws, identity),
+        key_set=key_set,
         offer_text=offer_text,
         nonce=data.raw("nonce", NONCE_BYTES),
         mac=data.raw("mac", MAC_BYTES),
+        succession=texts,
     )

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from hub.errors import Untrusted
-from hub.protocol import jws, strict_json
+from hub.protocol import jws, strict_json, succession
 from hub.protocol.encoding import instant
 from hub.protocol.invitation import check_base_url
 from hub.protocol.keys import MAX_KEY_SET, KeySet, KeyUse, PublicKey, Signer, open_key_set
@@ -40,6 +40,7 @@ class NodeDocument:
     limits: Mapping[str, int]
     contact: str  # may be empty
     valid_until: datetime  # at most seven days ahead
+    succession: tuple[str, ...] = ()  # where the identity is not the node's first
 
 
 def seal(document: NodeDocument, signer: Signer) -> str:
@@ -48,7 +49,7 @@ def seal(document: NodeDocument, signer: Signer) -> str:
     The `http` key is enough because the identity vouches for it in the key set; so the
     identity key can stay offline although the document is renewed every few days.
     """
-    payload = {
+    payload: dict[str, Any] = {
         "node_id": document.node_id,
         "identity": document.identity.jwk,
         "key_set": document.key_set_jws,
@@ -60,6 +61,8 @@ def seal(document: NodeDocument, signer: Signer) -> str:
         "contact": document.contact,
         "valid_until": instant(document.valid_until),
     }
+    if document.succession:
+        payload["succession"] = list(document.succession)
     signed = jws.sign(jws.Typ.NODE, strict_json.dump(payload).encode(), signer)
     return strict_json.dump({"document": signed})
 
@@ -79,6 +82,8 @@ def open(body: bytes, now: datetime) -> NodeDocument:  # noqa: A001 - read as no
     identity = PublicKey.from_jwk(data.nested("identity"))
     key_set_jws = data.text("key_set", MAX_KEY_SET)
     key_set = open_key_set(key_set_jws, identity)
+    texts = succession.read_texts(data, "succession")
+    succession.prove_identity(key_set.node_id, key_set.identity_version, identity, texts)
     jws.verify(unverified, jws.Typ.NODE, _signing_key(unverified.kid, identity, key_set, now))
     if data.node_id("node_id") != key_set.node_id:
         raise data.flaw("node_id")
@@ -101,6 +106,7 @@ def open(body: bytes, now: datetime) -> NodeDocument:  # noqa: A001 - read as no
         limits=_limits(data),
         contact=data.text("contact", MAX_SHORT) if parsed.get("contact") else "",
         valid_until=valid_until,
+        succession=texts,
     )
 
 

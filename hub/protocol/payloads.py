@@ -69,11 +69,21 @@ TYPES: Final[Mapping[str, PayloadType]] = {
         _handoff("rating.set", must=False),
         _handoff("rating.reply", must=False),
         _handoff("subcontract.notice", must=False),
+        _handoff("data.erase"),
+        _handoff("data.erased", must=False),
         _link("link.suspend"),
         _link("link.resume"),
         _link("link.close"),
         _link("link.epoch"),
         _link("link.skip"),
+        _link("link.amend"),
+        _link("link.amended"),
+        _link("link.amend_refused"),
+        _link("link.amend_withdrawn"),
+        # Not must-understand: a node that compares nothing loses nothing by it.
+        _link("link.checkpoint", must=False),
+        _link("link.differences", must=False),
+        _link("link.keys"),
         # Not must-understand: a rejection is never answered with a rejection.
         _link("message.rejected", must=False),
     )

@@ -20,7 +20,7 @@ STATUS: Final[Mapping[str, int]] = MappingProxyType(
             (401, "signature_invalid clock_skew key_unknown key_revoked"),
             (403, "link_suspended scope_denied"),
             (404, "not_found"),  # unknown link, hand-off or blob: the same on purpose
-            (409, "fork_detected epoch_stale agreement_mismatch invite_used"),
+            (409, "fork_detected clone_detected epoch_stale agreement_mismatch invite_used"),
             (410, "link_closed blob_gone invite_expired"),
             (413, "too_large"),
             (415, "unsupported_media_type"),
@@ -37,6 +37,7 @@ REJECTS: Final = (
     "schema_invalid",
     "unsupported_type",
     "wrong_pen",
+    "wrong_revision",
     "unknown_handoff",
     "duplicate_id",
     "scope_denied",

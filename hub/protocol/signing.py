@@ -58,6 +58,7 @@ class VerifiedMessage:
     data_text: str  # exactly as received: the evidence
     env: str  # exactly as received
     hash: str
+    kid: str  # of the key it was opened with
 
     @property
     def data(self) -> dict[str, Any]:
@@ -144,6 +145,7 @@ def open_sealed(
         data_text=text,
         env=wire.env,
         hash=mh,
+        kid=key.kid,
     )
 
 
@@ -161,6 +163,11 @@ def open_envelope(
             "env_invalid", "The message is not addressed to this link.", because=envelope.id
         )
     return envelope, jws.message_hash(unverified.signing_input)
+
+
+def stored_envelope(env: str) -> Envelope:
+    """The envelope of a message that was verified, or made by us, before it was stored."""
+    return parse_envelope(_peek(env).payload)
 
 
 def read_data(text: str) -> dict[str, Any]:
