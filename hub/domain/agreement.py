@@ -103,7 +103,7 @@ class AsPrincipal:
     fields: tuple[str, ...] = ()  # custom fields that leave, with class `fields`
     max_file_bytes: int = 100 * 1024**2
     max_files: int = 20
-    messages_per_minute: int = 600
+    messages_per_minute: int = 6000
     subcontracting: Subcontracting = Subcontracting.NOTICE
     auto_accept_after_hours: int = 72
     relay_comments: bool = True  # public comments go along the chain by themselves
@@ -120,7 +120,7 @@ class AsContractor:
     disclose: frozenset[DisclosureClass] = DEFAULT_ANSWERED  # of ANSWERABLE
     max_file_bytes: int = 100 * 1024**2
     max_files: int = 20
-    messages_per_minute: int = 600
+    messages_per_minute: int = 6000
     subcontracting: Subcontracting = Subcontracting.NOTICE
     cancel: CancelPolicy = CancelPolicy.AUTO
     cancel_assess_hours: int = 24

@@ -16,6 +16,7 @@ DELAYED_AFTER: Final = timedelta(minutes=15)
 OVERDUE_AFTER: Final = timedelta(hours=4)
 UNREACHABLE_AFTER: Final = timedelta(hours=72)
 
+_SPREAD: Final = 5
 _MOST_DOUBLINGS: Final = 20  # 2 s × 2^20 is over any sane cap; keeps timedelta in range
 
 
@@ -50,13 +51,14 @@ def backoff(
 
     Full jitter: anywhere from nothing to the doubled step, so that many nodes that lost the
     same peer do not come back in the same second. `fraction` is a random number in [0, 1).
-    A peer's `retry_after` is obeyed up to an hour.
+    A peer's `retry_after` is obeyed up to an hour, and up to a fifth longer: a node that told
+    all its peers the same must not have all of them back in one second.
     """
     # https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
     steps: int = 2 ** min(max(attempt - 1, 0), _MOST_DOUBLINGS)
     wait = min(cap, base * steps) * fraction
     asked = timedelta() if retry_after is None else min(retry_after, RETRY_AFTER_CAP)
-    return max(wait, asked)
+    return max(wait, asked * (1 + fraction / _SPREAD))
 
 
 def health(waiting_for: timedelta) -> Health:

@@ -472,11 +472,22 @@ _SAID: Final[Mapping[str, frozenset[str]]] = {
     "file.status": frozenset({"sha256", "attachment_id", "status", "reason"}),
     "rating.set": frozenset({"score", "criteria", "text", "rev"}),
     "rating.reply": frozenset({"text", "at", "rev"}),
+    "data.erase": frozenset({"scope", "reason", "at"}),
+    "data.erased": frozenset({"ref_id", "at", "what", "held"}),
     "link.suspend": frozenset({"reason"}),
     "link.resume": frozenset(),
     "link.close": frozenset({"reason"}),
     "link.epoch": frozenset({"epoch", "start_seq", "instance", "reason"}),
     "link.skip": frozenset({"id", "reason"}),
+    "link.amend": frozenset({"agreement", "sig"}),
+    "link.amended": frozenset({"agreement_hash", "sig"}),
+    "link.amend_refused": frozenset({"agreement_hash", "code", "reason"}),
+    "link.amend_withdrawn": frozenset({"agreement_hash"}),
+    "link.checkpoint": frozenset(
+        {"out", "in", "audit", "after", "upto", "handoffs", "answer", "not_comparable"}
+    ),
+    "link.differences": frozenset({"in", "handoff", "after", "upto", "fields"}),
+    "link.keys": frozenset({"key_set", "succession"}),
     "message.rejected": frozenset({"ref_seq", "ref_ep", "ref_mh", "ref_id", "code", "detail"}),
 }
 """Messages in which a person or a rule speaks to the peer, and their members."""
