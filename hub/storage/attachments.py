@@ -79,6 +79,12 @@ def add(tx: Tx, attachment: Attachment) -> None:
     )
 
 
+def replace(tx: Tx, attachment: Attachment) -> None:
+    """Store this attachment in place of the one of its id."""
+    values = {name: getattr(attachment, name) for name in Attachment.__dataclass_fields__}
+    change(tx, values.pop("id"), **values)
+
+
 def change(tx: Tx, attachment_id: str, **values: Any) -> None:
     """Set these columns of the attachment."""
     tx.connection.execute(
@@ -134,6 +140,28 @@ def is_shared_with(connection: Connection, link_id: str, sha256: str) -> bool:
     return connection.execute(query).one_or_none() is not None
 
 
+def may_be_read_by(connection: Connection, link_id: str, sha256: str) -> bool:
+    """Whether the peer of this link may have the file: we named it to the peer, or got it there.
+
+    The second is for a peer that lost its own copy. That it once named the digest is not
+    enough: then anybody who guesses one could read what others sent us.
+    """
+    if is_shared_with(connection, link_id, sha256):
+        return True
+    query = (
+        select(attachments.c.id)
+        .join(handoffs, handoffs.c.id == attachments.c.origin_handoff_id)
+        .where(
+            attachments.c.sha256 == sha256,
+            attachments.c.redacted_at.is_(None),
+            attachments.c.state == FileState.AVAILABLE,
+            handoffs.c.link_id == link_id,
+        )
+        .limit(1)
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
 def was_fetched(connection: Connection, link_id: str, sha256: str) -> bool:
     """Whether the peer of this link sent us the whole file before."""
     state = connection.execute(
@@ -177,6 +205,7 @@ def open_fetches(connection: Connection) -> list[Fetch]:
 def link_bytes(connection: Connection, link_id: str) -> int:
     """Total size of the files taken or being taken from the peer of this link."""
     query = select(func.coalesce(func.sum(fetches.c.size), 0)).where(
-        fetches.c.link_id == link_id, fetches.c.state != FileState.REFUSED
+        fetches.c.link_id == link_id,
+        fetches.c.state.not_in([FileState.REFUSED, FileState.GONE]),
     )
     return int(connection.execute(query).scalar_one())

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, String, func, insert, select, type_coerce, update
 
 from hub.clock import Entropy
 from hub.ids import AlertId, new
+from hub.protocol.audit import Record, record_hash
 from hub.storage.database import Tx, for_update
-from hub.storage.tables import alerts, audit, counters
+from hub.storage.statements import columns_of
+from hub.storage.tables import Instant, alerts, audit, audit_heads, counters
+
+MADE: Final = "backup.made"
+"""The event of a backup that is whole and on disk."""
 
 
 @dataclass(frozen=True, slots=True)
-class AuditRecord:
-    """Who did what, when."""
+class StoredHead:
+    """A head of the log that was signed."""
 
     seq: int
+    head: str
+    jws: str
     at: datetime
-    actor: str
-    event: str
-    facts: str
-    prev: str
-    hash: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,6 @@ class Alert:
     facts: dict[str, Any]
     at: datetime
     resolved_at: datetime | None
-
-
-def _hash(seq: int, at: datetime, actor: str, event: str, facts: str, prev: str) -> str:
-    canonical = json.dumps(
-        [seq, at.isoformat(), actor, event, facts, prev], ensure_ascii=False, separators=(",", ":")
-    )
-    return urlsafe_b64encode(sha256(canonical.encode()).digest()).rstrip(b"=").decode()
 
 
 def append(tx: Tx, *, at: datetime, actor: str, event: str, **facts: Any) -> None:
@@ -70,29 +64,160 @@ def append(tx: Tx, *, at: datetime, actor: str, event: str, **facts: Any) -> Non
             event=event,
             facts=text,
             prev=prev,
-            hash=_hash(seq, at, actor, event, text, prev),
+            hash=record_hash(seq, at, actor, event, text, prev),
         )
     )
     tx.connection.execute(update(counters).where(counters.c.name == "audit").values(value=seq))
 
 
+def head(connection: Connection) -> tuple[int, str]:
+    """Number and hash of the last record; (0, "") before the first."""
+    row = connection.execute(
+        select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
+    ).one_or_none()
+    return (0, "") if row is None else (row.seq, row.hash)
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """What a walk along the whole log found."""
+
+    records: int  # up to the break, or all
+    head: str
+    broken_at: int | None  # the first record that does not follow; None if all do
+    hashes: dict[int, str]  # of the records asked for
+
+
+def walk(connection: Connection, wanted: set[int]) -> Walked:
+    """Follow the chain from its first record, as it is stored to the letter."""
+    prev, seq = "", 0
+    hashes: dict[int, str] = {}
+    rows = connection.execute(
+        select(
+            audit.c.seq,
+            type_coerce(audit.c.at, String).label("at"),  # two spellings of one instant are two
+            audit.c.actor,
+            audit.c.event,
+            audit.c.facts,
+            audit.c.prev,
+            audit.c.hash,
+        ).order_by(audit.c.seq)
+    )
+    for row in rows:
+        if row.seq != seq + 1 or row.prev != prev or not _is_right(row):
+            return Walked(seq, prev, seq + 1, hashes)
+        prev, seq = row.hash, seq + 1
+        if seq in wanted:
+            hashes[seq] = prev
+    last: int = connection.execute(
+        select(counters.c.value).where(counters.c.name == "audit")
+    ).scalar_one()
+    return Walked(seq, prev, None if last == seq else seq + 1, hashes)
+
+
 def first_break(connection: Connection) -> int | None:
     """The seq of the first record that does not follow from the one before; None if all do."""
+    return walk(connection, set()).broken_at
+
+
+def chain_break(records: Iterable[Record]) -> int | None:
+    """`first_break` of records that are at hand, in order."""
     prev, expected = "", 1
-    for row in connection.execute(select(audit).order_by(audit.c.seq)):
-        right = _hash(row.seq, row.at, row.actor, row.event, row.facts, prev)
-        if row.seq != expected or row.prev != prev or row.hash != right:
-            return int(row.seq)
-        prev, expected = row.hash, expected + 1
+    for one in records:
+        right = record_hash(one.seq, one.at, one.actor, one.event, one.facts, prev)
+        if one.seq != expected or one.prev != prev or one.hash != right:
+            return int(one.seq)
+        prev, expected = one.hash, expected + 1
     return None
 
 
-def page(connection: Connection, *, before: int | None, limit: int) -> list[AuditRecord]:
-    """Records, newest first."""
+def from_text(row: Mapping[str, str | None]) -> Record:
+    """A record whose values are the database's own text."""
+    said = {name: row.get(name) or "" for name in Record.__dataclass_fields__}
+    return Record(
+        seq=int(said["seq"]),
+        at=datetime.fromisoformat(said["at"]),
+        actor=said["actor"],
+        event=said["event"],
+        facts=said["facts"],
+        prev=said["prev"],
+        hash=said["hash"],
+    )
+
+
+def last(connection: Connection, event: str) -> Record | None:
+    """The newest record of this event, or None."""
+    found = connection.execute(
+        select(*columns_of(audit, Record))
+        .where(audit.c.event == event)
+        .order_by(audit.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if found is None else Record(*found)
+
+
+def _is_right(row: Any) -> bool:
+    try:
+        at = datetime.fromisoformat(row.at)
+        spelled = Instant().process_bind_param(at, None) == row.at
+        right = record_hash(row.seq, at, row.actor, row.event, row.facts, row.prev)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return spelled and bool(row.hash == right)
+
+
+def page(
+    connection: Connection,
+    *,
+    limit: int,
+    before: int | None = None,
+    since: datetime | None = None,
+    event: str | None = None,
+    actor: str | None = None,
+) -> list[Record]:
+    """Records, newest first: of this event (or of all that begin so, as `link.`), by this actor."""
     query = select(audit).order_by(audit.c.seq.desc()).limit(limit)
     if before is not None:
         query = query.where(audit.c.seq < before)
-    return [AuditRecord(**row._mapping) for row in connection.execute(query)]
+    if since is not None:
+        query = query.where(audit.c.at >= since)
+    if event is not None:
+        query = query.where(
+            audit.c.event.startswith(event, autoescape=True)
+            if event.endswith(".")
+            else audit.c.event == event
+        )
+    if actor is not None:
+        query = query.where(audit.c.actor == actor)
+    return [Record(**row._mapping) for row in connection.execute(query)]
+
+
+def everything(connection: Connection) -> Iterator[Record]:
+    """The whole log, oldest first."""
+    for row in connection.execute(select(audit).order_by(audit.c.seq)):
+        yield Record(**row._mapping)
+
+
+def last_head(connection: Connection) -> StoredHead | None:
+    """The head that was signed last."""
+    query = select(audit_heads).order_by(audit_heads.c.seq.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else StoredHead(**row._mapping)
+
+
+def heads(connection: Connection) -> list[StoredHead]:
+    """Every head that was signed, oldest first."""
+    query = select(audit_heads).order_by(audit_heads.c.seq)
+    return [StoredHead(**row._mapping) for row in connection.execute(query)]
+
+
+def keep_head(tx: Tx, one: StoredHead) -> None:
+    """Store a signed head; the first for a place stays."""
+    known = select(audit_heads.c.seq).where(audit_heads.c.seq == one.seq)
+    if tx.connection.execute(known).one_or_none() is None:
+        tx.connection.execute(
+            insert(audit_heads).values(seq=one.seq, head=one.head, jws=one.jws, at=one.at)
+        )
 
 
 def raise_alert(
@@ -122,6 +247,25 @@ def raise_alert(
                 at=at,
             )
         )
+
+
+def alert_facts(connection: Connection, *, kind: str, subject: str) -> dict[str, Any] | None:
+    """What the open alert of this kind and subject says, or None."""
+    found: dict[str, Any] | None = connection.execute(
+        select(alerts.c.facts).where(
+            alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None)
+        )
+    ).scalar_one_or_none()
+    return found
+
+
+def change_alert(tx: Tx, *, kind: str, subject: str, facts: dict[str, Any]) -> None:
+    """Let the open alert of this kind and subject say something else."""
+    tx.connection.execute(
+        update(alerts)
+        .where(alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None))
+        .values(facts=facts)
+    )
 
 
 def resolve_alerts(tx: Tx, *, kind: str, subject: str, at: datetime) -> None:

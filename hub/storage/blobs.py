@@ -13,13 +13,20 @@ import re
 import tempfile
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from hub.errors import Refused, Unavailable, Untrusted
+from hub.faults import fault
 
 _DIGEST: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 CHUNK: Final = 256 * 1024
+
+
+def partial_name(owner: str, sha256: str) -> str:
+    """What a file that is being fetched is called until it is whole."""
+    return f"{owner}-{sha256}"
 
 
 def _b64(digest: bytes) -> str:
@@ -54,6 +61,32 @@ class BlobStore:
         """Where the file lies, for a server that sends it; it must not be written to."""
         return self._path(sha256)
 
+    def everything(self) -> list[str]:
+        """Digests of all files that are here, whole."""
+        found = (one.name for one in self._root.glob("??/*") if _DIGEST.fullmatch(one.name))
+        return sorted(found)
+
+    def changed_at(self, sha256: str) -> float:
+        """When the file came last, in seconds since 1970. Raises FileNotFoundError."""
+        return self._path(sha256).stat().st_mtime
+
+    def drop(self, sha256: str) -> None:
+        """Have the file no more."""
+        self._path(sha256).unlink(missing_ok=True)
+
+    def drop_partial_before(self, seconds: float, wanted: AbstractSet[str]) -> int:
+        """Forget parts that stopped coming before then, except those still wanted.
+
+        `wanted` are names as `partial` makes them of owner and digest.
+        """
+        dropped = 0
+        for one in self._partial.glob("*"):
+            with contextlib.suppress(FileNotFoundError):
+                if one.name not in wanted and one.stat().st_mtime < seconds:
+                    one.unlink()
+                    dropped += 1
+        return dropped
+
     def add(self, source: BinaryIO, *, max_bytes: int) -> tuple[str, int]:
         """Take a file in; its (digest, size). Raises Refused(file_too_large)."""
         with self.incoming(max_bytes=max_bytes) as taken:
@@ -79,18 +112,21 @@ class BlobStore:
         """A file that is being fetched, as far as it has come. `owner` keeps peers apart."""
         self._path(sha256)
         self._partial.mkdir(parents=True, exist_ok=True)
-        return PartialBlob(self, self._partial / f"{owner}-{sha256}", sha256, size)
+        return PartialBlob(self, self._partial / partial_name(owner, sha256), sha256, size)
 
     def _publish(self, temporary: Path, digest: str) -> None:
         target = self._path(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
+        fault("blobs.before_rename")
         temporary.replace(target)
+        fault("blobs.after_rename")
         for folder in (target.parent, self._root):
             descriptor = os.open(folder, os.O_RDONLY)
             try:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+        fault("blobs.published")
 
 
 class IncomingBlob:
@@ -116,6 +152,7 @@ class IncomingBlob:
             self._out.write(chunk)
         except OSError as error:
             raise _full(error) from error
+        fault("blobs.chunk_taken")
 
     def finish(self) -> tuple[str, int]:
         """Make it visible under its digest; (digest, size)."""
@@ -123,6 +160,7 @@ class IncomingBlob:
         try:
             self._out.flush()
             os.fsync(self._out.fileno())
+            fault("blobs.synced")
             self._store._publish(self._path, digest)
         except OSError as error:
             raise _full(error) from error

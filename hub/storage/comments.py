@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from hub.domain.comment import Visibility
 from hub.ids import CommentId, HandoffId, TicketId
@@ -71,6 +72,18 @@ def change(tx: Tx, comment_id: str, **values: Any) -> None:
     statements.change(tx, comments, {"id": comment_id}, values)
 
 
+def replace(tx: Tx, comment: Comment) -> None:
+    """Store this comment in place of the one of its id."""
+    values = {name: getattr(comment, name) for name in Comment.__dataclass_fields__}
+    change(tx, values.pop("id"), **values)
+
+
+def told_by(tx: Tx, handoff_id: str, kind: str, local_id: str, message_id: str) -> None:
+    """Say which message took an item of ours across this hand-off."""
+    key = {"handoff_id": handoff_id, "kind": kind, "local_id": local_id}
+    statements.change(tx, item_refs, key, {"message_id": message_id})
+
+
 def find(connection: Connection, comment_id: str) -> Comment | None:
     """The comment, or None."""
     return _BY_ID.one(connection, id=comment_id)
@@ -103,6 +116,37 @@ def refer(
             "sent": sent,
             "message_id": message_id,
         },
+    )
+
+
+def named_beside(connection: Connection, handoff_id: str, comment_id: str) -> set[str]:
+    """Ids of the files that the message with this comment of ours named; none if it was erased."""
+    data = connection.execute(
+        select(outbox.c.data)
+        .join(item_refs, item_refs.c.message_id == outbox.c.id)
+        .where(_of(handoff_id, "cmt", comment_id))
+    ).scalar_one_or_none()
+    files = json.loads(data)["files"] if data is not None else []
+    return {one["attachment_id"] for one in files}
+
+
+def unrefer(tx: Tx, handoff_id: str, kind: str, remote_id: str) -> None:
+    """Forget that this id is known across this hand-off; the item itself stays."""
+    tx.connection.execute(delete(item_refs).where(_of(handoff_id, kind, remote_id)))
+
+
+def mark_sent(tx: Tx, handoff_id: str, kind: str, remote_id: str, *, sent: bool) -> None:
+    """Say whether an id that is known across this hand-off went out or came in."""
+    tx.connection.execute(
+        update(item_refs).where(_of(handoff_id, kind, remote_id)).values(sent=sent)
+    )
+
+
+def _of(handoff_id: str, kind: str, remote_id: str) -> ColumnElement[bool]:
+    return (
+        (item_refs.c.handoff_id == handoff_id)
+        & (item_refs.c.kind == kind)
+        & (item_refs.c.remote_id == remote_id)
     )
 
 

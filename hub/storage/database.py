@@ -38,6 +38,7 @@ from tenacity import (
 )
 
 from hub.errors import Misconfigured, Unavailable
+from hub.faults import fault
 
 T = TypeVar("T")
 
@@ -79,6 +80,7 @@ def _execute(connection: Connection, statement: str) -> None:
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql(statement)
         return
+    fault("database.statement")
     # Twice per message, and SQLAlchemy takes ten times as long about it as SQLite.
     try:
         driver: Any = connection.connection.dbapi_connection
@@ -132,7 +134,12 @@ def _sqlite_pragmas(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten, not only let go
     cursor.close()
+
+
+def _before_statement(*_how: object) -> None:
+    fault("database.statement")
 
 
 def _begin(statement: str) -> Callable[[Connection], None]:
@@ -157,6 +164,7 @@ def sqlite_engine(path: Path, *, readers: int = 0) -> Engine:
     )
     event.listen(engine, "connect", _sqlite_pragmas)
     event.listen(engine, "begin", _begin("BEGIN" if readers else "BEGIN IMMEDIATE"))
+    event.listen(engine, "before_cursor_execute", _before_statement)
     return engine
 
 
@@ -273,6 +281,8 @@ class SqliteDatabase:
         try:
             with self._connection.begin():
                 result = body(tx)
+                fault("database.before_commit")
+            fault("database.after_commit")
         except DBAPIError as error:
             raise _translated(error) from error
         if tx.wakes:
@@ -305,6 +315,8 @@ class SqliteDatabase:
             with connection.begin():
                 for job in group:
                     self._run_one(connection, job, wakes)
+                fault("database.before_commit")
+            fault("database.after_commit")
         except Exception as error:  # noqa: BLE001 - every waiting caller must hear of it
             if self._connection is not None:
                 self._connection.invalidate()
@@ -336,6 +348,7 @@ class SqliteDatabase:
                 job.future.set_exception(job.error)
             else:
                 job.future.set_result(job.outcome)
+            fault("database.told_one")
         if wakes:
             self._wake(wakes)
 
@@ -349,20 +362,28 @@ class PostgresDatabase:
         self._url = url
         self._wake = on_wake
         self._engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        event.listen(self._engine.sync_engine, "before_cursor_execute", _before_statement)
         self._closed = False
 
     async def read(self, body: Callable[[Connection], T]) -> T:
+        try:
+            async with self._engine.connect() as connection:
+                # Else every statement would see a database of its own moment.
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                return await connection.run_sync(body)
+        except (DBAPIError, OSError) as error:
+            raise _pg_translated(error) from error
+
+    async def glance(self, body: Callable[[Connection], T]) -> T:
         try:
             async with self._engine.connect() as connection:
                 return await connection.run_sync(body)
         except (DBAPIError, OSError) as error:
             raise _pg_translated(error) from error
 
-    async def glance(self, body: Callable[[Connection], T]) -> T:
-        return await self.read(body)
-
     async def write(self, body: Callable[[Tx], T]) -> T:
         wakes: set[str] = set()
+        committing = False
 
         def transaction(connection: Connection) -> T:
             wakes.clear()  # of an attempt that met a conflict
@@ -384,10 +405,17 @@ class PostgresDatabase:
         try:
             async for attempt in attempts:
                 with attempt:
+                    committing = False
                     async with self._engine.begin() as connection:
                         result = await connection.run_sync(transaction)
+                        fault("database.before_commit")
+                        committing = True
+                    fault("database.after_commit")
         except (DBAPIError, OSError) as error:
-            raise _pg_translated(error) from error
+            translated = _pg_translated(error)
+            if committing and isinstance(translated, Unavailable):
+                translated = _in_doubt(error)
+            raise translated from error
         if wakes:
             self._wake(wakes)
         return result
@@ -418,9 +446,26 @@ class PostgresDatabase:
         await self._engine.dispose()
 
 
+class Overtaken(Unavailable):
+    """What the transaction had read was changed before it could lock it: it is run again.
+
+    Only PostgreSQL lets two transactions read at once what one of them changes.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            "database_unavailable",
+            "The database does not answer; nothing was changed.",
+            after=timedelta(seconds=1),
+            because="overtaken",
+        )
+
+
 def _is_conflict(error: BaseException) -> bool:
-    """Whether PostgreSQL took the transaction back for the sake of another one."""
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS
+    """Whether the transaction was taken back for the sake of another one."""
+    return isinstance(error, Overtaken) or (
+        isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS
+    )
 
 
 def _pg_translated(error: Exception) -> Exception:
@@ -433,6 +478,20 @@ def _pg_translated(error: Exception) -> Exception:
             because=str(error),
         )
     return error
+
+
+def _in_doubt(error: Exception) -> Unavailable:
+    """The line broke between asking for the commit and hearing of it: only a look can tell.
+
+    Workers look by themselves, at positions and ids; programs repeat under their key.
+    """
+    return Unavailable(
+        "outcome_unknown",
+        "The database broke off at the commit; whether the change was made is not known.",
+        hint="Look before you do it again.",
+        after=timedelta(seconds=2),
+        because=str(error),
+    )
 
 
 def open_database(url: str, data: Path, on_wake: Wake, *, inline: bool = False) -> Database:

@@ -25,6 +25,7 @@ class Delivery:
     failing_since: datetime | None
     last_error: str | None
     last_ok_at: datetime | None
+    paced_until: datetime | None
     lease_owner: str | None
     lease_until: datetime | None
 
@@ -33,12 +34,34 @@ _DELIVERY: Final = Query(
     select(*columns_of(deliveries, Delivery)).where(deliveries.c.link_id == bindparam("link_id")),
     Delivery,
 )
-_PENDING: Final[Query[tuple[LinkId, datetime | None]]] = Query(
-    select(deliveries.c.link_id, deliveries.c.next_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A link with messages that have no receipt."""
+
+    link_id: LinkId
+    next_at: datetime | None  # after a failure: not before
+    paced_until: datetime | None  # by the agreed rate: not before
+    failing_since: datetime | None
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When it may be tried; None for at once."""
+        return max((at for at in (self.next_at, self.paced_until) if at is not None), default=None)
+
+
+_PENDING: Final = Query(
+    select(
+        deliveries.c.link_id,
+        deliveries.c.next_at,
+        deliveries.c.paced_until,
+        deliveries.c.failing_since,
+    )
     .join(streams, streams.c.link_id == deliveries.c.link_id)
-    .where(streams.c.out_seq > streams.c.receipted_seq)
+    .where(streams.c.out_seq > streams.c.receipted_seq, streams.c.synced.is_(True))
     .order_by(deliveries.c.link_id),
-    lambda *pending: pending,
+    Pending,
 )
 
 
@@ -49,7 +72,7 @@ def get(connection: Connection, link_id: str) -> Delivery:
     return delivery
 
 
-def pending(connection: Connection) -> list[tuple[LinkId, datetime | None]]:
+def pending(connection: Connection) -> list[Pending]:
     """Links with messages that have no receipt, and when each may be tried next."""
     return _PENDING.all(connection)
 
@@ -70,6 +93,11 @@ def succeeded(tx: Tx, link_id: str, at: datetime) -> None:
     )
 
 
+def pace(tx: Tx, link_id: str, until: datetime) -> None:
+    """By the agreed rate nothing more may leave before."""
+    statements.change(tx, deliveries, {"link_id": link_id}, {"paced_until": until})
+
+
 def failed(
     tx: Tx, link_id: str, *, failures: int, next_at: datetime, since: datetime, error: str
 ) -> None:
@@ -85,6 +113,13 @@ def try_now(tx: Tx, link_id: str) -> None:
     """Do not wait any longer."""
     tx.connection.execute(
         update(deliveries).where(deliveries.c.link_id == link_id).values(failures=0, next_at=None)
+    )
+
+
+def let_try(tx: Tx, link_id: str) -> None:
+    """Try once more at once; what has failed in a row so far still counts."""
+    tx.connection.execute(
+        update(deliveries).where(deliveries.c.link_id == link_id).values(next_at=None)
     )
 
 
@@ -117,3 +152,8 @@ def release(tx: Tx, owner: str) -> None:
         .where(deliveries.c.lease_owner == owner)
         .values(lease_owner=None, lease_until=None)
     )
+
+
+def release_all(tx: Tx) -> None:
+    """No process is left that could hold a lease."""
+    tx.connection.execute(update(deliveries).values(lease_owner=None, lease_until=None))

@@ -209,6 +209,24 @@ def is_here(connection: Connection, link_id: str, peer_number: str) -> bool:
     return found.one_or_none() is not None
 
 
+def with_hops(connection: Connection, party: Party, hops: list[str]) -> Handoff | None:
+    """The hand-off on which we are this party whose offer came this very way, or None."""
+    if not hops:
+        return None
+    query = select(handoffs).where(handoffs.c.party == party)
+    # Compared here: two databases spell JSON in two ways. Asked for after a restore only.
+    return next((_handoff(row) for row in connection.execute(query) if row.hops == hops), None)
+
+
+def with_upstream_hops(connection: Connection, hops: list[str]) -> Handoff | None:
+    """A hand-off to a contractor of ours by which work that came this way went on, or None."""
+    if not hops:
+        return None
+    query = select(handoffs).where(handoffs.c.party == Party.PRINCIPAL)
+    found = (_handoff(row) for row in connection.execute(query) if row.hops[:-1] == hops)
+    return next(found, None)
+
+
 def in_state(connection: Connection, party: Party, state: State) -> list[Handoff]:
     """All hand-offs in this state on which we are this party."""
     query = select(handoffs).where(handoffs.c.party == party, handoffs.c.state == state)
@@ -249,6 +267,21 @@ def record(
         message_id=message_id,
     )
     statements.add_record(tx, handoff_events, line)
+
+
+def event_of(connection: Connection, handoff_id: str, message_id: str) -> HandoffEvent | None:
+    """The line of the history that this message brought, or None."""
+    query = select(handoff_events).where(
+        handoff_events.c.handoff_id == handoff_id, handoff_events.c.message_id == message_id
+    )
+    row = connection.execute(query.order_by(handoff_events.c.n).limit(1)).one_or_none()
+    return None if row is None else HandoffEvent(**row._mapping)
+
+
+def change_event(tx: Tx, handoff_id: str, n: int, *, at: datetime, message_id: str) -> None:
+    """Say which message told of this line, and when."""
+    key = {"handoff_id": handoff_id, "n": n}
+    statements.change(tx, handoff_events, key, {"at": at, "message_id": message_id})
 
 
 def history(connection: Connection, handoff_id: str) -> list[HandoffEvent]:

@@ -149,6 +149,16 @@ def parked_handoffs(connection: Connection, link_id: str) -> set[str]:
     return set(_PARKED.all(connection, link_id=link_id))
 
 
+def is_parked(connection: Connection, link_id: str, type_: str) -> bool:
+    """Whether a message of this type waits for a person."""
+    query = select(inbox.c.seq).where(
+        inbox.c.link_id == link_id,
+        inbox.c.state == InboxState.PARKED,
+        inbox.c.type == type_,
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def settle(
     tx: Tx, link_id: str, seq: int, state: InboxState, at: datetime, error: str | None = None
 ) -> None:
@@ -175,6 +185,20 @@ def first_unsettled(connection: Connection, link_id: str) -> int | None:
         )
     ).scalar_one()
     return found
+
+
+def last_seq(connection: Connection, link_id: str) -> int:
+    """The position of the newest message of this link; 0 before the first."""
+    query = select(func.coalesce(func.max(inbox.c.seq), 0)).where(inbox.c.link_id == link_id)
+    return int(connection.execute(query).scalar_one())
+
+
+def has_type(connection: Connection, link_id: str, handoff_id: str, type_: str) -> bool:
+    """Whether a message of this type about this hand-off came, whatever became of it."""
+    query = select(inbox.c.seq).where(
+        inbox.c.handoff_id == handoff_id, inbox.c.link_id == link_id, inbox.c.type == type_
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def links_with_waiting(connection: Connection) -> list[LinkId]:
@@ -205,6 +229,21 @@ def log_from(connection: Connection, link_id: str, seq: int, limit: int) -> list
         .limit(limit)
     )
     return [_row(row) for row in connection.execute(query)]
+
+
+def said_before(connection: Connection, link_id: str, type_: str, seq: int, part: str) -> bool:
+    """Whether an earlier message of this type has this part in its payload."""
+    query = (
+        select(inbox.c.seq)
+        .where(
+            inbox.c.link_id == link_id,
+            inbox.c.type == type_,
+            inbox.c.seq < seq,
+            inbox.c.data.contains(part, autoescape=True),
+        )
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
 
 
 def repeated_ids(connection: Connection, link_id: str, first: int, last: int) -> set[int]:

@@ -1,18 +1,22 @@
-"""The node's private keys on disk: encrypted PKCS#8, readable by us alone, made once.
+"""The node's private keys on disk: encrypted PKCS#8, readable by us alone, never overwritten.
 
-`create` makes all of them or none and never touches keys that exist: a lost identity is a lost
-node. `open` refuses keys that others can read, that are samples, or that cannot be decrypted,
-so a running node has keys that are its own.
+`create` makes the first ones, all or none, and never touches keys that exist: a lost identity is
+a lost node. Each rotation adds one file, a *generation*, with the new keys and the signed key
+set that names them; it appears whole or not at all, so whatever is cut off leaves a directory
+that opens. Older keys stay: a stream may have to be signed again with the key that holds at its
+position. `open` refuses keys that others can read, that are samples, or that cannot be
+decrypted, so a running node has keys that are its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -22,6 +26,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hub.clock import Entropy
 from hub.errors import Conflict, HubError, Misconfigured
+from hub.faults import fault
 from hub.protocol.keys import PrivateKey
 from hub.settings import Settings
 
@@ -31,15 +36,37 @@ _HTTP: Final = "http.pem"  # signs requests and answers
 _SECRETS: Final = "secrets.pem"  # never signs: the small secrets in the database are under it
 _INSTANCE: Final = "instance"  # which installation this is: a copied database notices the move
 _KEY_FILES: Final = (_IDENTITY, _MESSAGE, _HTTP, _SECRETS)
+_GENERATION: Final = re.compile(r"generation-(?P<version>[1-9][0-9]{0,8})\.json")
 _ENCRYPTED: Final = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _FILE_MAX_BYTES: Final = 16 * 1024  # a key file has about 400
+_GENERATION_MAX_BYTES: Final = 256 * 1024  # with its key set and every change of the identity
 _PASSPHRASE_MAX_BYTES: Final = 1000  # OpenSSL takes 1023
 _WIDER_THAN_OWNER: Final = 0o077
 
 
 @dataclass(frozen=True, slots=True)
+class Generation:
+    """What one rotation made. Keys that it did not change are those of the one before."""
+
+    version: int  # of its key set; the first rotation makes version 2
+    key_set: str  # signed by the identity key
+    message: PrivateKey | None = None
+    http: PrivateKey | None = None
+    identity: PrivateKey | None = None
+    succession: tuple[str, ...] = ()  # every change of the identity so far
+
+    @property
+    def made(self) -> tuple[PrivateKey, ...]:
+        """The new keys."""
+        return tuple(key for key in (self.message, self.http, self.identity) if key is not None)
+
+    def __repr__(self) -> str:
+        return f"Generation({self.version})"
+
+
+@dataclass(frozen=True, slots=True)
 class NodeKeys:
-    """The open keys of this node."""
+    """The open keys of this node: the newest of each kind, and every older one."""
 
     identity: PrivateKey
     message: PrivateKey
@@ -48,6 +75,47 @@ class NodeKeys:
     instance: str  # 32 hex digits, random, made with the keys
     created_at: datetime
     unprotected: bool  # a key lies unencrypted on disk: the operator should be told
+    earlier: tuple[PrivateKey, ...] = ()  # replaced by later generations, oldest first
+    generations: tuple[Generation, ...] = ()  # oldest first, without a gap from version 2 on
+    founder: PrivateKey | None = None  # the first identity key, where it is another one now
+
+    @property
+    def node_id(self) -> str:
+        """The thumbprint of the first identity key."""
+        return (self.founder or self.identity).kid
+
+    @property
+    def succession(self) -> tuple[str, ...]:
+        """Every change of the identity key, signed by both keys."""
+        return self.generations[-1].succession if self.generations else ()
+
+    def signer(self, kid: str) -> PrivateKey | None:
+        """The signing key of this name, of whatever generation."""
+        for key in (self.message, self.http, self.identity, *self.earlier):
+            if key.kid == kid:
+                return key
+        return None
+
+    def after(self, generation: Generation) -> NodeKeys:
+        """The keys once this generation has followed."""
+        replaced = [
+            old
+            for old, new in (
+                (self.message, generation.message),
+                (self.http, generation.http),
+                (self.identity, generation.identity),
+            )
+            if new is not None
+        ]
+        return replace(
+            self,
+            message=generation.message or self.message,
+            http=generation.http or self.http,
+            identity=generation.identity or self.identity,
+            founder=self.founder or (self.identity if generation.identity else None),
+            earlier=(*self.earlier, *replaced),
+            generations=(*self.generations, generation),
+        )
 
     def __repr__(self) -> str:
         return f"NodeKeys(instance={self.instance!r})"
@@ -114,8 +182,135 @@ class KeyStore:
             created_at=created_at,
             unprotected=not all(_is_encrypted(pem) for pem in pems.values()),
         )
+        for generation, encrypted in self._generations(passphrase):
+            if generation.version != (keys.generations[-1].version if keys.generations else 1) + 1:
+                raise self._gap(generation.version - 1)
+            keys = replace(keys.after(generation), unprotected=keys.unprotected or not encrypted)
         self._refuse_samples(keys)
         return keys
+
+    def files(self) -> dict[str, bytes]:
+        """The files as they lie here, for a backup. Raises Misconfigured like `open`."""
+        self._check_directory()
+        later = {
+            path.name: self._read(path.name, _GENERATION_MAX_BYTES)
+            for path in sorted(self._dir.iterdir())
+            if _GENERATION.fullmatch(path.name)
+        }
+        return {name: self._read(name) for name in (*_KEY_FILES, _INSTANCE)} | later
+
+    def put(self, files: Mapping[str, bytes]) -> None:
+        """Keep the files of another directory here, where there are none yet.
+
+        Raises:
+            Conflict: there is something in the directory; nothing was touched.
+            Misconfigured: they are not the files of one node, or cannot be written.
+        """
+        first = {name for name in files if not _GENERATION.fullmatch(name)}
+        if first != {*_KEY_FILES, _INSTANCE}:
+            raise self._damaged("", ValueError(", ".join(sorted(files))))
+        if self.exists():
+            raise self._taken()
+        self._put(files)
+
+    def renew_instance(self, entropy: Entropy) -> str:
+        """Call this installation anew: the database notices that it is another one.
+
+        At every moment the old name is there, or the new one; when this returns the new one
+        survives a power cut.
+        """
+        _instance, created_at = self._about()
+        instance = entropy.bytes(16).hex()
+        temporary = self._dir / f".{_INSTANCE}.{os.getpid()}.new"
+        about = {"instance": instance, "created_at": created_at.isoformat()}
+        try:
+            temporary.unlink(missing_ok=True)
+            _write_durably(temporary, json.dumps(about).encode() + b"\n")
+            temporary.replace(self._dir / _INSTANCE)
+            _sync_directory(self._dir)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return instance
+
+    def add(self, generation: Generation, passphrase: bytes | None) -> None:
+        """Put a new generation beside the others; when this returns it survives a power cut.
+
+        Raises:
+            Conflict: there is a generation of this version already; nothing was touched.
+            Misconfigured: the directory cannot be written.
+        """
+        name = f"generation-{generation.version}.json"
+        content = {
+            "version": generation.version,
+            "key_set": generation.key_set,
+            "succession": list(generation.succession),
+            **{
+                what: key.to_pem(passphrase).decode("ascii")
+                for what, key in (
+                    ("message", generation.message),
+                    ("http", generation.http),
+                    ("identity", generation.identity),
+                )
+                if key is not None
+            },
+        }
+        temporary = self._dir / f".{name}.{os.getpid()}.new"
+        try:
+            for left in self._dir.glob(".generation-*.new"):
+                left.unlink(missing_ok=True)  # of a rotation that was cut off
+            fault("keystore.generation_begins")
+            _write_durably(temporary, json.dumps(content).encode() + b"\n")
+            fault("keystore.generation_written")
+            try:
+                # link(2) refuses a name that is taken: of two who rotate at once one fails.
+                os.link(temporary, self._dir / name)
+            finally:
+                temporary.unlink()
+            fault("keystore.generation_named")
+            _sync_directory(self._dir)
+        except FileExistsError as error:
+            raise Conflict(
+                "rotation_under_way",
+                "Another rotation of the keys is under way.",
+                hint="hub key list",
+            ) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _generations(self, passphrase: bytes | None) -> list[tuple[Generation, bool]]:
+        """Every later generation, oldest first, and whether its keys are encrypted."""
+        names = {
+            int(match["version"]): path.name
+            for path in self._dir.iterdir()
+            if (match := _GENERATION.fullmatch(path.name)) is not None
+        }
+        return [self._generation(names[version], version, passphrase) for version in sorted(names)]
+
+    def _generation(
+        self, name: str, version: int, passphrase: bytes | None
+    ) -> tuple[Generation, bool]:
+        try:
+            content = json.loads(self._read(name, _GENERATION_MAX_BYTES))
+            pems = {
+                what: str(content[what]).encode("ascii")
+                for what in ("message", "http", "identity")
+                if what in content
+            }
+            key_set, succession = str(content["key_set"]), tuple(map(str, content["succession"]))
+            if content["version"] != version:
+                raise ValueError("version")
+        except (ValueError, KeyError, TypeError) as error:
+            raise self._damaged(name, error) from error
+        keys = {what: self._decrypt(name, pem, passphrase) for what, pem in pems.items()}
+        generation = Generation(
+            version=version,
+            key_set=key_set,
+            message=keys.get("message"),
+            http=keys.get("http"),
+            identity=keys.get("identity"),
+            succession=succession,
+        )
+        return generation, all(map(_is_encrypted, pems.values()))
 
     def _put(self, files: Mapping[str, bytes]) -> None:
         """All files at once: a finished directory takes the place of the (empty) one."""
@@ -127,10 +322,13 @@ class KeyStore:
             try:
                 for name, content in files.items():
                     _write_durably(temporary / name, content)
+                    fault("keystore.one_written")
                 _sync_directory(temporary)
                 # rename(2) refuses a directory with something in it: nothing is overwritten even
                 # when two of us run at the same time.
+                fault("keystore.before_rename")
                 temporary.rename(self._dir)
+                fault("keystore.after_rename")
             except OSError:
                 shutil.rmtree(temporary, ignore_errors=True)
                 if self.exists():
@@ -138,13 +336,7 @@ class KeyStore:
                 raise
             _sync_directory(parent)
         except OSError as error:
-            raise Misconfigured(
-                "keys_unwritable",
-                "The keys cannot be written to {path}",
-                hint="Check that the directory exists, is ours and has room",
-                because=str(error),
-                path=str(self._dir),
-            ) from error
+            raise self._unwritable(error) from error
 
     def _check_directory(self) -> None:
         try:
@@ -154,7 +346,7 @@ class KeyStore:
         if found.st_mode & _WIDER_THAN_OWNER:
             raise _too_open(self._dir, "700")
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, name: str, most: int = _FILE_MAX_BYTES) -> bytes:
         path = self._dir / name
         try:
             with path.open("rb") as file:
@@ -162,7 +354,7 @@ class KeyStore:
                 found = os.fstat(file.fileno())
                 if found.st_mode & _WIDER_THAN_OWNER:
                     raise _too_open(path, "600")
-                return file.read(_FILE_MAX_BYTES)
+                return file.read(most)
         except OSError as error:
             raise self._missing(path, error) from error
 
@@ -200,7 +392,8 @@ class KeyStore:
             ) from None
 
     def _refuse_samples(self, keys: NodeKeys) -> None:
-        publics = [key.public.raw for key in (keys.identity, keys.message, keys.http, keys.secrets)]
+        every = (keys.identity, keys.message, keys.http, keys.secrets, *keys.earlier)
+        publics = [key.public.raw for key in every]
         if len(set(publics)) < len(publics) or _sample_keys() & set(publics):
             raise Misconfigured(
                 "keys_sample",
@@ -219,6 +412,23 @@ class KeyStore:
             hint="A new node:  hub init   An old one: restore the directory from its backup",
             because=str(error),
             path=str(path),
+        )
+
+    def _gap(self, version: int) -> Misconfigured:
+        return Misconfigured(
+            "keys_missing",
+            "The keys of this node cannot be read: {path}",
+            hint="Restore the directory from its newest backup",
+            path=str(self._dir / f"generation-{version}.json"),
+        )
+
+    def _unwritable(self, error: OSError) -> Misconfigured:
+        return Misconfigured(
+            "keys_unwritable",
+            "The keys cannot be written to {path}",
+            hint="Check that the directory exists, is ours and has room",
+            because=str(error),
+            path=str(self._dir),
         )
 
     def _damaged(self, name: str, error: Exception) -> Misconfigured:
@@ -240,6 +450,11 @@ def read_passphrase(settings: Settings, env: Mapping[str, str]) -> bytes | None:
     path = settings.passphrase_file
     if path is None:
         return env["HUB_PASSPHRASE"].encode() if env.get("HUB_PASSPHRASE") else None
+    return read_passphrase_file(path)
+
+
+def read_passphrase_file(path: Path) -> bytes:
+    """The passphrase in this file. Raises Misconfigured like `read_passphrase`."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

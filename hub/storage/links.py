@@ -68,6 +68,8 @@ class Link:
     agreement: str | None
     agreement_hash: str | None
     revision: int
+    in_force: str | None
+    amended_seq: int | None
     our_signature: str | None
     peer_signature: str | None
     digits_confirmed_at: datetime | None
@@ -78,6 +80,8 @@ class Link:
     active_at: datetime | None
     closed_at: datetime | None
     closed_by_peer_at: datetime | None
+    keys_call: bool
+    told_version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,16 @@ class LinkKey:
     from_seq: int
     until_seq: int | None
     not_after: datetime | None
+    revoked_at: datetime | None = None
+    trusted_seq: int | None = None
+
+    def seals(self, seq: int) -> bool:
+        """Whether this message key holds at the position."""
+        return (
+            self.use == "msg"
+            and self.from_seq <= seq
+            and (self.until_seq is None or seq <= self.until_seq)
+        )
 
 
 def _link(row: Any) -> Link:
@@ -181,9 +195,24 @@ def add_key(tx: Tx, key: LinkKey) -> None:
     )
 
 
+def change_key(tx: Tx, link_id: str, kid: str, **values: Any) -> None:
+    """Set these columns of a pinned key."""
+    statements.change(tx, link_keys, {"link_id": link_id, "kid": kid}, values)
+
+
 def keys(connection: Connection, link_id: str) -> list[LinkKey]:
     """Every key of the peer ever pinned for this link."""
     return _KEYS.all(connection, link_id=link_id)
+
+
+def waiting_for_keys_call(connection: Connection) -> list[LinkId]:
+    """Links whose peer has to be told our keys by a call of its own."""
+    query = (
+        select(links.c.id)
+        .where(links.c.keys_call, links.c.closed_at.is_(None))
+        .order_by(links.c.id)
+    )
+    return [LinkId(one) for one in connection.execute(query).scalars()]
 
 
 def public_key(key: LinkKey) -> PublicKey:

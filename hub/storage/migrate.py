@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from hub.errors import Misconfigured
+from hub.storage import guards
 from hub.storage.database import sqlite_engine
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The revision this program works with; a test compares it with the migrations."""
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
@@ -37,6 +38,7 @@ def _upgrade(connection: Connection) -> None:
 
     _refuse_newer(connection)
     command.upgrade(_config(connection), "head")
+    guards.put_up(connection)  # whatever a migration did to the tables
 
 
 def _revision(connection: Connection) -> str | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import counters, key_sets, node
 
 
@@ -20,14 +22,28 @@ class Node:
     base_url: str
     language: str
     created_at: datetime
+    run: str | None
+    instance: str | None
+    held_at: datetime | None
 
 
 def find(connection: Connection) -> Node | None:
     """The node, or None before `hub init`."""
-    row = connection.execute(
-        select(node.c.node_id, node.c.name, node.c.base_url, node.c.language, node.c.created_at)
-    ).one_or_none()
+    row = connection.execute(select(*columns_of(node, Node))).one_or_none()
     return None if row is None else Node(**row._mapping)
+
+
+def change(tx: Tx, **values: Any) -> None:
+    """Set these columns of the node."""
+    tx.connection.execute(update(node).values(**values))
+
+
+_RUN: Final[Query[str | None]] = Query(select(node.c.run), itself)
+
+
+def run(connection: Connection) -> str:
+    """The run the node is in; empty before its first."""
+    return _RUN.one(connection) or ""
 
 
 def add(
@@ -50,19 +66,20 @@ def add(
     )
 
 
+def held_at(connection: Connection) -> datetime | None:
+    """Since when mail and desks wait after a restore; None: nothing is held."""
+    found: datetime | None = connection.execute(select(node.c.held_at)).scalar_one()
+    return found
+
+
 def keep_key_set(tx: Tx, node_id: str, version: int, jws: str, at: datetime) -> None:
-    """Keep a signed key set of ours."""
+    """Keep a signed key set of this node."""
     tx.connection.execute(
         insert(key_sets).values(node_id=node_id, version=version, jws=jws, stored_at=at)
     )
 
 
-def newest_key_set(connection: Connection, node_id: str) -> str:
-    """The newest signed key set of this node."""
-    found: str = connection.execute(
-        select(key_sets.c.jws)
-        .where(key_sets.c.node_id == node_id)
-        .order_by(key_sets.c.version.desc())
-        .limit(1)
-    ).scalar_one()
-    return found
+def key_sets_of(connection: Connection, node_id: str) -> dict[int, str]:
+    """Every key set kept of this node (ours or a peer), by version."""
+    query = select(key_sets.c.version, key_sets.c.jws).where(key_sets.c.node_id == node_id)
+    return {row[0]: row[1] for row in connection.execute(query)}

@@ -7,11 +7,12 @@ key by which the peer recognises a second copy.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from hub.domain.delivery import DeliveryState
 from hub.ids import HandoffId, LinkId, MessageId
@@ -41,14 +42,18 @@ class OutboxRow:
     attempts: int
     last_error: str | None
     settled_at: datetime | None
+    reapply: bool  # we lost it, the peer gave it back, and its effect here is still to come
+    skip_reason: str | None  # our people leave it out: the next epoch has a tombstone for it
 
 
 def _row(row: Any) -> OutboxRow:
-    values = dict(row._mapping)
+    values = {name: row._mapping[name] for name in OutboxRow.__dataclass_fields__}
     values["state"] = DeliveryState(values["state"])
     return OutboxRow(**values)
 
 
+ALL: Final = 2**31  # as a limit: none
+_WAITING: Final = (DeliveryState.QUEUED, DeliveryState.SENT)  # no receipt covers it
 _ROW: Final = select(*columns_of(outbox, OutboxRow))
 _AFTER: Final = Query(
     _ROW.where(outbox.c.link_id == bindparam("link_id"), outbox.c.seq > bindparam("seq"))
@@ -62,6 +67,12 @@ _AT: Final = Query(
     OutboxRow,
     state=DeliveryState,
 )
+_TO_REAPPLY: Final = _ROW.where(
+    outbox.c.link_id == bindparam("link_id"),
+    outbox.c.reapply.is_(True),
+    outbox.c.state != DeliveryState.PARKED,
+).order_by(outbox.c.seq)
+_NEXT_TO_REAPPLY: Final = Query(_TO_REAPPLY.limit(1), OutboxRow, state=DeliveryState)
 _SETTLE: Final = Command(
     update(outbox)
     .where(
@@ -89,6 +100,46 @@ def after(connection: Connection, link_id: str, seq: int, limit: int) -> list[Ou
     return _AFTER.all(connection, link_id=link_id, seq=seq, most=limit)
 
 
+def remove_from(tx: Tx, link_id: str, seq: int) -> None:
+    """Take this message and all behind it out of the log: they are signed again."""
+    tx.connection.execute(delete(outbox).where(outbox.c.link_id == link_id, outbox.c.seq >= seq))
+
+
+def settle_from(tx: Tx, link_id: str, held: int, at: datetime) -> None:
+    """The peer has all up to `held` and nothing behind it, whatever we believed before."""
+    of_link = outbox.c.link_id == link_id
+    tx.connection.execute(
+        update(outbox)
+        .where(of_link, outbox.c.seq <= held, outbox.c.state.in_(_WAITING))
+        .values(state=DeliveryState.RECEIVED, settled_at=at, last_error=None)
+    )
+    tx.connection.execute(
+        update(outbox)
+        .where(of_link, outbox.c.seq > held, outbox.c.state == DeliveryState.RECEIVED)
+        .values(state=DeliveryState.QUEUED, settled_at=None)
+    )
+
+
+def has_skipped(connection: Connection, link_id: str) -> bool:
+    """Whether people want a message left out of this link's log."""
+    query = select(outbox.c.seq).where(
+        outbox.c.link_id == link_id, outbox.c.skip_reason.is_not(None)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def last_of_handoff(connection: Connection, link_id: str, handoff_id: str) -> OutboxRow | None:
+    """The last message of our log about this hand-off, or None."""
+    query = (
+        select(outbox)
+        .where(outbox.c.link_id == link_id, outbox.c.handoff_id == handoff_id)
+        .order_by(outbox.c.seq.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _row(row)
+
+
 def at(connection: Connection, link_id: str, seq: int) -> OutboxRow | None:
     """The message at this position, or None."""
     return _AT.one(connection, link_id=link_id, seq=seq)
@@ -98,6 +149,79 @@ def find(connection: Connection, message_id: str) -> OutboxRow | None:
     """The message with this id, or None."""
     row = connection.execute(select(outbox).where(outbox.c.id == message_id)).one_or_none()
     return None if row is None else _row(row)
+
+
+def said(
+    connection: Connection,
+    link_id: str,
+    type_: str,
+    handoff_id: str | None,
+    *,
+    pending: bool,
+    holding: str = "",
+) -> list[OutboxRow]:
+    """What was said of this type about this hand-off, in order.
+
+    `pending` leaves only what is still to be re-applied, `holding` what has this text in it.
+    """
+    query = select(outbox).where(
+        outbox.c.link_id == link_id,
+        outbox.c.type == type_,
+        outbox.c.handoff_id.is_(None) if handoff_id is None else outbox.c.handoff_id == handoff_id,
+    )
+    if pending:
+        query = query.where(outbox.c.reapply.is_(True))
+    if holding:
+        query = query.where(outbox.c.data.contains(holding, autoescape=True))
+    return [_row(row) for row in connection.execute(query.order_by(outbox.c.seq))]
+
+
+def to_reapply(
+    connection: Connection,
+    link_id: str,
+    type_: str | None = None,
+    *,
+    handoff_id: str | None = None,
+) -> list[OutboxRow]:
+    """Own messages of this link (of this type, about this hand-off) that are to be re-applied."""
+    query = select(outbox).where(outbox.c.link_id == link_id, outbox.c.reapply.is_(True))
+    if type_ is not None:
+        query = query.where(outbox.c.type == type_)
+    if handoff_id is not None:
+        query = query.where(outbox.c.handoff_id == handoff_id)
+    return [_row(row) for row in connection.execute(query.order_by(outbox.c.seq))]
+
+
+def next_to_reapply(
+    connection: Connection, link_id: str, parked: AbstractSet[str] = frozenset()
+) -> OutboxRow | None:
+    """The first of them that is not put aside and does not wait behind one that is; or None."""
+    if not parked:
+        return _NEXT_TO_REAPPLY.one(connection, link_id=link_id)
+    query = (
+        select(outbox)
+        .where(
+            outbox.c.link_id == link_id,
+            outbox.c.reapply.is_(True),
+            outbox.c.state != DeliveryState.PARKED,
+            outbox.c.handoff_id.is_(None) | outbox.c.handoff_id.not_in(sorted(parked)),
+        )
+        .order_by(outbox.c.seq)
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _row(row)
+
+
+def parked_handoffs(connection: Connection, link_id: str) -> set[str]:
+    """Hand-offs with a message of ours that could not be re-applied and waits for a person."""
+    query = select(outbox.c.handoff_id).where(
+        outbox.c.link_id == link_id,
+        outbox.c.reapply.is_(True),
+        outbox.c.state == DeliveryState.PARKED,
+        outbox.c.handoff_id.is_not(None),
+    )
+    return set(connection.execute(query).scalars())
 
 
 def settle_upto(tx: Tx, link_id: str, after_seq: int, upto: int, at: datetime) -> None:
@@ -116,7 +240,7 @@ def mark_tried(tx: Tx, link_id: str, seqs: list[int], error: str) -> None:
         .where(
             outbox.c.link_id == link_id,
             outbox.c.seq.in_(seqs),
-            outbox.c.state.in_([DeliveryState.QUEUED, DeliveryState.SENT]),
+            outbox.c.state.in_(_WAITING),
         )
         .values(state=DeliveryState.SENT, attempts=outbox.c.attempts + 1, last_error=error)
     )
@@ -155,8 +279,16 @@ def counts(connection: Connection) -> dict[str, int]:
 def oldest_pending(connection: Connection) -> datetime | None:
     """When the oldest message without a receipt was sealed, or None."""
     found: datetime | None = connection.execute(
-        select(func.min(outbox.c.sealed_at)).where(
-            outbox.c.state.in_([DeliveryState.QUEUED, DeliveryState.SENT])
-        )
+        select(func.min(outbox.c.sealed_at)).where(outbox.c.state.in_(_WAITING))
     ).scalar_one()
     return found
+
+
+def payloads_of(connection: Connection, type_: str) -> list[str]:
+    """The payloads of all our messages of this type that were not erased, oldest first."""
+    query = (
+        select(outbox.c.data)
+        .where(outbox.c.type == type_, outbox.c.data.is_not(None))
+        .order_by(outbox.c.link_id, outbox.c.seq)
+    )
+    return [str(data) for data in connection.execute(query).scalars()]

@@ -23,6 +23,7 @@ from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BindParameter
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
+from hub.faults import fault
 from hub.storage.database import Tx
 
 R = TypeVar("R")
@@ -111,6 +112,7 @@ def _direct(
     if not driver.in_transaction and not connection.in_transaction():
         connection.begin()
     try:
+        fault("database.statement")
         if many:
             return driver.executemany(plan.sql, parameters)
         return driver.execute(plan.sql, parameters)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from hub.ids import HandoffId, LinkId
 from hub.storage import statements
 from hub.storage.database import Tx
 from hub.storage.statements import Query, columns_of, itself
-from hub.storage.tables import epochs, forks, handoff_streams, receipts, streams
+from hub.storage.tables import (
+    deliveries,
+    epochs,
+    forks,
+    handoff_streams,
+    links,
+    receipts,
+    streams,
+    voided,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +34,24 @@ class Stream:
     out_seq: int
     out_head: str
     receipted_seq: int
+    receipted_max: int
+    acked_seq: int
+    revision: int
     in_epoch: int
     in_seq: int
     in_head: str
     applied_seq: int
     applied_head: str
+    synced: bool
+    reapplying: bool
+    taken_back: bool
+    out_paid_until: datetime | None
+    in_paid_until: datetime | None
+
+    @property
+    def firm_seq(self) -> int:
+        """Up to here our messages were receipted or acknowledged: no epoch may rewrite them."""
+        return max(self.receipted_seq, self.receipted_max, self.acked_seq)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +64,18 @@ class HandoffStream:
     in_hhead: str
 
 
+@dataclass(frozen=True, slots=True)
+class VoidedCopy:
+    """A signed message whose place a later epoch gave to another."""
+
+    epoch: int
+    seq: int
+    id: str
+    hash: str
+    env: str
+    data: str | None
+
+
 _STREAM: Final = Query(
     select(*columns_of(streams, Stream)).where(streams.c.link_id == bindparam("link_id")), Stream
 )
@@ -50,12 +85,34 @@ _EPOCHS: Final[Query[tuple[int, int]]] = Query(
     .order_by(epochs.c.epoch),
     lambda *epoch: epoch,
 )
+_REAPPLYING: Final[Query[LinkId]] = Query(
+    select(streams.c.link_id).where(streams.c.reapplying.is_(True)), itself
+)
 _HANDOFF: Final = Query(
     select(*columns_of(handoff_streams, HandoffStream)).where(
         handoff_streams.c.link_id == bindparam("link_id"),
         handoff_streams.c.handoff_id == bindparam("handoff_id"),
     ),
     HandoffStream,
+)
+_UNSYNCED: Final[Query[tuple[LinkId, datetime | None]]] = Query(
+    select(streams.c.link_id, deliveries.c.next_at)
+    .join(deliveries, deliveries.c.link_id == streams.c.link_id)
+    .join(links, links.c.id == streams.c.link_id)
+    .where(
+        streams.c.synced.is_(False),
+        links.c.closed_at.is_(None) | (links.c.closed_at > bindparam("closed_before")),
+    )
+    .order_by(streams.c.link_id),
+    lambda *unsynced: unsynced,
+)
+_VOIDED: Final[Query[int]] = Query(
+    select(voided.c.n).where(
+        voided.c.link_id == bindparam("link_id"),
+        voided.c.direction == bindparam("direction"),
+        voided.c.hash == bindparam("hash"),
+    ),
+    itself,
 )
 _RECEIPT: Final[Query[str]] = Query(
     select(receipts.c.jws).where(
@@ -82,6 +139,7 @@ def begin(tx: Tx, link_id: LinkId, agreement_hash: str) -> None:
             in_head=agreement_hash,
             applied_seq=0,
             applied_head=agreement_hash,
+            synced=True,  # the agreement says where both stand
         )
     )
     for direction in ("out", "in"):
@@ -107,9 +165,109 @@ def change(tx: Tx, link_id: str, **values: Any) -> None:
     statements.change(tx, streams, {"link_id": link_id}, values)
 
 
+def was_taken_back(connection: Connection) -> bool:
+    """Whether own messages came back from a peer's log on any link, now or ever."""
+    query = select(streams.c.link_id).where(streams.c.taken_back | streams.c.reapplying).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def reapplying(connection: Connection) -> list[LinkId]:
+    """Links with own messages that are still to be re-applied."""
+    return _REAPPLYING.all(connection)
+
+
 def epoch_table(connection: Connection, link_id: str, direction: str) -> list[tuple[int, int]]:
     """(epoch, first seq) of every epoch of this direction, oldest first."""
     return _EPOCHS.all(connection, link_id=link_id, direction=direction)
+
+
+def add_epochs(
+    tx: Tx,
+    link_id: str,
+    direction: str,
+    table: Mapping[int, int],
+    *,
+    instance: str | None = None,
+    run: str | None = None,
+) -> None:
+    """Add the epochs of this table that are not known yet."""
+    known = dict(epoch_table(tx.connection, link_id, direction))
+    fresh = [(epoch, start) for epoch, start in sorted(table.items()) if epoch not in known]
+    if fresh:
+        tx.connection.execute(
+            insert(epochs),
+            [
+                {
+                    "link_id": link_id,
+                    "direction": direction,
+                    "epoch": epoch,
+                    "start_seq": start,
+                    "instance": instance,
+                    "run": run,
+                }
+                for epoch, start in fresh
+            ],
+        )
+
+
+def speakers(connection: Connection, link_id: str) -> list[tuple[str, str]]:
+    """(instance, run) of the peer's node that began its epochs, oldest epoch first."""
+    query = (
+        select(epochs.c.instance, epochs.c.run)
+        .where(epochs.c.link_id == link_id, epochs.c.direction == "in", epochs.c.run.is_not(None))
+        .order_by(epochs.c.epoch)
+    )
+    return [(row.instance, row.run) for row in connection.execute(query)]
+
+
+def forget_speakers(tx: Tx, link_id: str) -> None:
+    """People have looked which copy of the peer's node is the right one."""
+    tx.connection.execute(
+        update(epochs)
+        .where(epochs.c.link_id == link_id, epochs.c.direction == "in")
+        .values(instance=None, run=None)
+    )
+
+
+def unsync_all(tx: Tx) -> None:
+    """A run of the node begins: where the peers stand must be asked anew, for every link."""
+    tx.connection.execute(update(streams).values(synced=False))
+
+
+def unsynced(
+    connection: Connection, closed_before: datetime
+) -> list[tuple[LinkId, datetime | None]]:
+    """Links whose peer must be asked where it stands, and when each may be tried next.
+
+    A link closed before that instant has nothing to say any more, and its peer may be gone.
+    """
+    return _UNSYNCED.all(connection, closed_before=closed_before)
+
+
+def keep_voided(
+    tx: Tx, link_id: str, direction: str, copies: Iterable[VoidedCopy], at: datetime
+) -> None:
+    """Keep copies that a later epoch superseded as evidence, each once."""
+    for copy in copies:
+        place = {"link_id": link_id, "direction": direction}
+        if _VOIDED.one(tx.connection, **place, hash=copy.hash) is None:
+            statements.add(tx, voided, {**place, **asdict(copy), "at": at})
+
+
+def voided_count(connection: Connection, link_id: str, direction: str) -> int:
+    """How many superseded copies of this direction are kept."""
+    query = select(func.count()).where(voided.c.link_id == link_id, voided.c.direction == direction)
+    return connection.execute(query).scalar_one()
+
+
+def voided_copies(connection: Connection, link_id: str, direction: str) -> list[VoidedCopy]:
+    """The superseded copies of this direction, in the order in which they were put aside."""
+    query = (
+        select(*columns_of(voided, VoidedCopy))
+        .where(voided.c.link_id == link_id, voided.c.direction == direction)
+        .order_by(voided.c.n)
+    )
+    return [VoidedCopy(*row) for row in connection.execute(query)]
 
 
 def handoff(tx: Tx, link_id: str, handoff_id: str) -> HandoffStream | None:

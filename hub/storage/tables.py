@@ -24,6 +24,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
+    text,
 )
 
 
@@ -67,6 +69,9 @@ node = Table(
     Column("base_url", Text, nullable=False),
     Column("language", String(2), nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("run", String(32)),  # from the first process at work until all are gone
+    Column("instance", String(32)),  # the keys directory it last worked with: another after restore
+    Column("held_at", Instant),  # restored then: mail and desks wait; null: nothing is held
 )
 
 key_sets = Table(
@@ -134,6 +139,29 @@ audit = Table(
     Column("hash", String(43), nullable=False),  # over prev and everything above
 )
 
+audit_heads = Table(
+    "audit_heads",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),  # of the last record
+    Column("head", String(43), nullable=False),  # its hash
+    Column("jws", Text, nullable=False),  # both, signed by our identity key
+    Column("at", Instant, nullable=False),
+)
+
+suspicions = Table(
+    "suspicions",
+    metadata,
+    # What was refused, counted: a flood changes numbers, it makes no rows.
+    Column("link_id", String(36), primary_key=True),  # empty: callers we do not know
+    Column("kind", String(24), primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("last_from", Text),  # the network of the last caller, where we know it
+    Column("hour", Instant, nullable=False),  # when the hour began that is counted now
+    Column("hour_count", BigInteger, nullable=False),  # of this hour, not in the audit log yet
+)
+
 alerts = Table(
     "alerts",
     metadata,
@@ -177,9 +205,13 @@ links = Table(
     Column("peer_base_url", Text, nullable=False),
     Column("peer_identity", Text, nullable=False),  # JWK of the pinned identity key
     Column("peer_key_set_version", BigInteger, nullable=False),
-    Column("agreement", Text),  # exact text both sign; null until the inviter composed it
-    Column("agreement_hash", String(43)),
-    Column("revision", Integer, nullable=False, default=1),
+    # the founding agreement, exact text both sign; null until the inviter composed it
+    Column("agreement", Text),
+    Column("agreement_hash", String(43)),  # where both streams and all hand-off chains begin
+    Column("revision", Integer, nullable=False, default=1),  # in force in our stream
+    Column("in_force", Text),  # the agreement of that revision; null: the first, above
+    # the peer accepted a proposal of ours there; our stream follows once it acknowledges that
+    Column("amended_seq", BigInteger),
     Column("our_signature", Text),
     Column("peer_signature", Text),
     Column("digits_confirmed_at", Instant),  # our person compared the digits (or waived it)
@@ -190,6 +222,9 @@ links = Table(
     Column("active_at", Instant),
     Column("closed_at", Instant),
     Column("closed_by_peer_at", Instant),
+    # our key set has to be told by a call of its own before anything else may be sent
+    Column("keys_call", Boolean, nullable=False, server_default=false()),
+    Column("told_version", BigInteger),  # of our key set: confirmed by such a call
     Index("ix_links_peer_node_id", "peer_node_id"),
     Index("ix_links_state", "state"),
 )
@@ -204,6 +239,41 @@ link_keys = Table(
     Column("from_seq", BigInteger, nullable=False),  # msg keys are valid by position
     Column("until_seq", BigInteger),
     Column("not_after", Instant),  # http keys are valid by date
+    Column("revoked_at", Instant),  # called off by its owner: nothing new is believed under it
+    Column("trusted_seq", BigInteger),  # revoked: its owner vouches up to here, beyond is contested
+)
+
+own_keys = Table(
+    "own_keys",
+    metadata,
+    # our key sets as each peer gets to know them; its message key seals what follows
+    Column("link_id", String(36), ForeignKey("links.id"), primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("kid", String(43), nullable=False),  # the message key of this set
+    # the `link.keys` that announces it: by id, which stays when it gets another position
+    Column("announced_by", String(36)),  # null: from the agreement on
+)
+
+agreements = Table(
+    "agreements",
+    metadata,
+    # every proposal to amend; those with state `agreed` are revisions 2, 3, … of the agreement
+    Column("id", String(36), primary_key=True),  # of the `link.amend`
+    Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("by_us", Boolean, nullable=False),  # who proposed it
+    Column("text", Text, nullable=False),  # exact text both sign
+    Column("hash", String(43), nullable=False),
+    Column("our_signature", Text),
+    Column("peer_signature", Text),
+    Column("state", String(10), nullable=False),
+    Column("reason", Text),  # why it was refused
+    Column("proposed_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    # where it was accepted, and so where it came into force; one of the two
+    Column("amended_id", String(36)),  # our `link.amended`: its position may move with an epoch
+    Column("amended_seq", BigInteger),  # the position of the peer's
+    Index("ix_agreements_link_id", "link_id"),
 )
 
 streams = Table(
@@ -214,13 +284,25 @@ streams = Table(
     Column("out_epoch", BigInteger, nullable=False),
     Column("out_seq", BigInteger, nullable=False),
     Column("out_head", String(43), nullable=False),
-    Column("receipted_seq", BigInteger, nullable=False),
+    Column("receipted_seq", BigInteger, nullable=False),  # goes back where the peer was restored
+    Column("receipted_max", BigInteger, nullable=False, server_default="0"),  # never goes back
+    Column("acked_seq", BigInteger, nullable=False, server_default="0"),  # most any `ack` covered
+    Column("revision", Integer, nullable=False, server_default="1"),  # of the agreement, for these
     # what we receive
     Column("in_epoch", BigInteger, nullable=False),
     Column("in_seq", BigInteger, nullable=False),
     Column("in_head", String(43), nullable=False),
     Column("applied_seq", BigInteger, nullable=False),  # all up to here are settled
     Column("applied_head", String(43), nullable=False),
+    # where both sides stand is known in this run of the node; else nothing passes either way
+    Column("synced", Boolean, nullable=False, server_default=false()),
+    Column("reapplying", Boolean, nullable=False, server_default=false()),  # taken back, not done
+    # since then a message that was said before is looked for before it is said
+    Column("taken_back", Boolean, nullable=False, server_default=false()),
+    # Messages are paid for until then, at the agreed rate (`hub/domain/limits.py`). Here and not
+    # in memory: every batch writes this row anyway, and a restart gives nobody a full bucket.
+    Column("out_paid_until", Instant),
+    Column("in_paid_until", Instant),
 )
 
 epochs = Table(
@@ -230,6 +312,62 @@ epochs = Table(
     Column("direction", String(3), primary_key=True),  # out | in
     Column("epoch", BigInteger, primary_key=True),
     Column("start_seq", BigInteger, nullable=False),
+    Column("instance", String(32)),  # of the node that began it; null: epoch 1, the agreement
+    Column("run", String(32)),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    # one row a link: when both sides compare next, and what came of it last
+    Column("link_id", String(36), ForeignKey("links.id"), primary_key=True),
+    Column("next_at", Instant, nullable=False),
+    Column("tries", Integer, nullable=False),  # in a row that could not compare everything
+    Column("seq", BigInteger, nullable=False),  # of our last checkpoint; 0: none yet
+    Column("asked_at", Instant),
+    Column("compared_at", Instant),  # null: the answer to what was asked is not here
+    Column("compared", Integer, nullable=False),  # hand-offs, in the last comparison
+    Column("not_comparable", Integer, nullable=False),  # messages about them were on their way
+)
+
+differences = Table(
+    "differences",
+    metadata,
+    Column("handoff_id", String(36), primary_key=True),
+    Column("field", String(64), primary_key=True),  # empty: which one is not told yet
+    Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
+    Column("theirs", String(43)),  # hash of the peer's value; null: it has none
+    Column("found_at", Instant, nullable=False),
+    Index("ix_differences_link_id", "link_id"),
+)
+
+witnesses = Table(
+    "witnesses",
+    metadata,
+    # heads of our peers' audit logs, as they signed them in their checkpoints
+    Column("node_id", String(43), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("head", String(43), nullable=False),
+    Column("link_id", String(36), nullable=False),
+    Column("message_id", String(36), nullable=False),  # the signed message that said so
+    Column("at", Instant, nullable=False),
+)
+
+voided = Table(
+    "voided",
+    metadata,
+    # copies that a later epoch superseded: kept as evidence, never applied, never sent again
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
+    Column("direction", String(3), nullable=False),  # out | in
+    Column("epoch", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("id", String(36), nullable=False),
+    Column("hash", String(43), nullable=False),
+    Column("env", Text, nullable=False),
+    Column("data", Text),
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("link_id", "direction", "hash"),
 )
 
 deliveries = Table(
@@ -241,6 +379,7 @@ deliveries = Table(
     Column("failing_since", Instant),
     Column("last_error", Text),
     Column("last_ok_at", Instant),
+    Column("paced_until", Instant),  # the agreed rate allows nothing new before; null: at once
     Column("lease_owner", String(32)),  # the process that works this link
     Column("lease_until", Instant),
 )
@@ -264,8 +403,17 @@ outbox = Table(
     Column("attempts", Integer, nullable=False, default=0),
     Column("last_error", Text),
     Column("settled_at", Instant),
+    Column("skip_reason", Text),  # our people leave it out: a tombstone takes its place
+    Column("reapply", Boolean, nullable=False, server_default=false()),  # ours, from the peer's log
     Index("ix_outbox_state", "state"),
     Index("ix_outbox_handoff_id", "handoff_id"),
+    Index(
+        "ix_outbox_reapply",
+        "link_id",
+        "seq",
+        sqlite_where=text("reapply"),
+        postgresql_where=text("reapply"),
+    ),
 )
 
 inbox = Table(
@@ -455,6 +603,49 @@ handoffs = Table(
     Index("ix_handoffs_ticket_id", "ticket_id"),
     Index("ix_handoffs_link_id", "link_id", "state"),
     Index("ix_handoffs_state", "state", "since"),
+)
+
+retention = Table(
+    "retention",
+    metadata,
+    # hand-offs that are over: when to see again whether the texts of their messages may go
+    Column("handoff_id", String(36), ForeignKey("handoffs.id"), primary_key=True),
+    Column("look_at", Instant, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    # personal data of a ticket was to go: by our own admin, or because a peer asked
+    Column("id", String(36), primary_key=True),  # of the peer's `data.erase`, or our own
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), nullable=False),
+    Column("at", Instant, nullable=False),  # when it was first asked for, the same along the chain
+    Column("reason", Text, nullable=False),
+    Column("came_by", String(36)),  # the hand-off by which a peer asked; null: our own admin
+    Column("held", Text),  # a legal hold stands against it, for this reason
+    Column("erased_at", Instant),  # our tables; null: not yet (held)
+    Column("swept_at", Instant),  # the last text under way and the files are gone too
+    Index("ix_erasures_ticket_id", "ticket_id"),
+    Index("ix_erasures_swept_at", "swept_at"),
+)
+
+erasure_asks = Table(
+    "erasure_asks",
+    metadata,
+    Column("erasure_id", String(36), ForeignKey("erasures.id"), primary_key=True),
+    Column("handoff_id", String(36), primary_key=True),
+    Column("message_id", String(36), unique=True),  # null: the link is closed, nobody hears it
+    Column("confirmed_at", Instant),  # by the peer's clock, signed in its `data.erased`
+    Column("held", Text),  # the peer keeps it for this reason and says so, signed
+)
+
+legal_holds = Table(
+    "legal_holds",
+    metadata,
+    # nothing of these tickets is erased or pruned
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("reason", Text, nullable=False),  # told to peers that ask for an erasure
+    Column("at", Instant, nullable=False),
 )
 
 handoff_events = Table(

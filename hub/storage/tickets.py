@@ -104,6 +104,21 @@ def next_number(tx: Tx) -> str:
     return f"T-{value}"
 
 
+def raise_counter(tx: Tx, value: int) -> None:
+    """Numbers up to this one are taken."""
+    tx.connection.execute(
+        update(counters)
+        .where(counters.c.name == "ticket", counters.c.value < value)
+        .values(value=value)
+    )
+
+
+def with_number(connection: Connection, number: str) -> Ticket | None:
+    """The ticket of exactly this number, or None."""
+    row = connection.execute(select(tickets).where(tickets.c.number == number)).one_or_none()
+    return None if row is None else _ticket(row)
+
+
 def add(tx: Tx, ticket: Ticket) -> None:
     """Store a new ticket."""
     values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
+from hub.faults import fault
 from hub.storage.tables import metadata
 
 connection = context.config.attributes["connection"]
@@ -12,5 +13,8 @@ context.configure(
     target_metadata=metadata,
     render_as_batch=connection.dialect.name == "sqlite",
     transaction_per_migration=False,
+    on_version_apply=lambda **_: fault("migration.one_applied"),
 )
+fault("migration.before_first")
 context.run_migrations()
+fault("migration.before_commit")

@@ -1,0 +1,379 @@
+"""Erasures of a ticket's personal data: what was asked of whom, what is held, and the dropping.
+
+Envelopes, hashes, states, instants and numbers stay; texts, names and files go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+
+from hub.domain.handoff import Party
+from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
+from hub.storage.attachments import FileState
+from hub.storage.database import Tx
+from hub.storage.retention import SETTLED
+from hub.storage.tables import (
+    attachments,
+    comments,
+    erasure_asks,
+    erasures,
+    fetches,
+    forks,
+    handoff_events,
+    handoffs,
+    idempotency_keys,
+    inbox,
+    legal_holds,
+    outbox,
+    tickets,
+    voided,
+)
+
+GONE: Final = "—"
+"""Stands where a text that must not be empty was erased."""
+
+KEPT: Final = ("data.erase", "data.erased")
+"""Messages that say that something was erased: a restore needs them, and they name nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One time that the personal data of a ticket was to go."""
+
+    id: str
+    ticket_id: TicketId
+    at: datetime
+    reason: str
+    came_by: HandoffId | None  # None: our own admin asked
+    held: str | None
+    erased_at: datetime | None
+    swept_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One peer that was asked to do the same."""
+
+    erasure_id: str
+    handoff_id: HandoffId
+    message_id: str | None  # None: its link is closed, it cannot be asked
+    confirmed_at: datetime | None
+    held: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """How much went."""
+
+    messages: int
+    comments: int
+    files: int
+
+
+def _columns(table: Table, record: Any) -> list[Any]:
+    return [table.c[name] for name in record.__dataclass_fields__]
+
+
+def add(tx: Tx, one: Erasure) -> None:
+    """Note an erasure down."""
+    tx.connection.execute(insert(erasures).values(**_values(one)))
+
+
+def ask(tx: Tx, one: Ask) -> None:
+    """Note down that this peer was asked."""
+    tx.connection.execute(insert(erasure_asks).values(**_values(one)))
+
+
+def _values(record: Any) -> Mapping[str, Any]:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
+
+
+def change(tx: Tx, erasure_id: str, **values: Any) -> None:
+    """Set these columns of an erasure."""
+    tx.connection.execute(update(erasures).where(erasures.c.id == erasure_id).values(**values))
+
+
+def answered(
+    tx: Tx, handoff_id: str, message_id: str, at: datetime, held: str | None
+) -> Erasure | None:
+    """Keep what the peer answered; which erasure it is about, None: it was not asked that."""
+    ours = and_(erasure_asks.c.handoff_id == handoff_id, erasure_asks.c.message_id == message_id)
+    tx.connection.execute(
+        update(erasure_asks)
+        .where(ours, erasure_asks.c.confirmed_at.is_(None))
+        .values(held=held, confirmed_at=None if held else at)
+    )
+    query = select(erasure_asks.c.erasure_id).where(ours)
+    found = tx.connection.execute(query).scalar_one_or_none()
+    return None if found is None else find(tx.connection, found)
+
+
+def find(connection: Connection, erasure_id: str) -> Erasure | None:
+    """The erasure with this id."""
+    return next(iter(_found(connection, erasures.c.id == erasure_id)), None)
+
+
+def at(connection: Connection, ticket_id: str, when: datetime) -> Erasure | None:
+    """The erasure of the ticket that was first asked for at this instant."""
+    wanted = and_(erasures.c.ticket_id == ticket_id, erasures.c.at == when)
+    return next(iter(_found(connection, wanted)), None)
+
+
+def of_ticket(connection: Connection, ticket_id: str) -> list[Erasure]:
+    """All erasures of a ticket, oldest first."""
+    return _found(connection, erasures.c.ticket_id == ticket_id)
+
+
+def unswept(connection: Connection, most: int) -> list[Erasure]:
+    """Erasures of which something is still to go, and that nobody holds."""
+    return _found(connection, and_(erasures.c.swept_at.is_(None), erasures.c.held.is_(None)))[:most]
+
+
+def _found(connection: Connection, wanted: ColumnElement[bool]) -> list[Erasure]:
+    query = (
+        select(*_columns(erasures, Erasure)).where(wanted).order_by(erasures.c.at, erasures.c.id)
+    )
+    return [Erasure(*row) for row in connection.execute(query)]
+
+
+def asks_of(connection: Connection, erasure_id: str) -> list[Ask]:
+    """Whom we asked."""
+    query = (
+        select(*_columns(erasure_asks, Ask))
+        .where(erasure_asks.c.erasure_id == erasure_id)
+        .order_by(erasure_asks.c.handoff_id)
+    )
+    return [Ask(*row) for row in connection.execute(query)]
+
+
+def touched(connection: Connection, ticket_id: str) -> bool:
+    """Whether the ticket is not any more what its messages made of it."""
+    query = select(erasures.c.id).where(
+        erasures.c.ticket_id == ticket_id, erasures.c.held.is_(None)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+# --- holds ----------------------------------------------------------------------------------
+
+
+def hold_of(connection: Connection, ticket_id: str) -> str | None:
+    """Why the ticket is held; None where it is not."""
+    query = select(legal_holds.c.reason).where(legal_holds.c.ticket_id == ticket_id)
+    return connection.execute(query).scalar_one_or_none()
+
+
+def hold(tx: Tx, ticket_id: str, reason: str, now: datetime) -> None:
+    """Hold the ticket; a newer reason takes the place of an older one."""
+    release(tx, ticket_id)
+    tx.connection.execute(insert(legal_holds).values(ticket_id=ticket_id, reason=reason, at=now))
+
+
+def release(tx: Tx, ticket_id: str) -> bool:
+    """Hold the ticket no more; whether it was held."""
+    gone = tx.connection.execute(delete(legal_holds).where(legal_holds.c.ticket_id == ticket_id))
+    return gone.rowcount > 0
+
+
+# --- dropping -------------------------------------------------------------------------------
+
+
+def drop_ticket(tx: Tx, ticket_id: str, now: datetime) -> Dropped:
+    """Empty everything of the ticket that names or describes anybody."""
+    run = tx.connection.execute
+    run(
+        update(tickets)
+        .where(tickets.c.id == ticket_id)
+        .values(
+            title=GONE,
+            description="",
+            requester=None,
+            contact=None,
+            site=None,
+            asset=None,
+            fields=[],
+            checklist=[],
+            updated_at=now,
+        )
+    )
+    ours = select(handoffs.c.id).where(handoffs.c.ticket_id == ticket_id)
+    run(
+        update(handoffs)
+        .where(handoffs.c.ticket_id == ticket_id)
+        .values(
+            assignee=None,
+            plan=None,
+            resolution=None,
+            reason=None,
+            request_reason=None,
+            rating_text=None,
+            rating_reply=None,
+        )
+    )
+    run(
+        update(handoff_events)
+        .where(handoff_events.c.handoff_id.in_(ours))
+        .values(facts={}, actor=GONE)
+    )
+    run(
+        delete(idempotency_keys).where(
+            or_(
+                idempotency_keys.c.answer.contains(ticket_id),
+                *(idempotency_keys.c.answer.contains(one) for one in run(ours).scalars()),
+                *(idempotency_keys.c.answer.contains(one) for one in _items(tx, ticket_id)),
+            )
+        )
+    )
+    said = _blank(tx, comments.c.ticket_id == ticket_id, attachments.c.ticket_id == ticket_id, now)
+    texts = sum(drop_texts(tx, one, now) for one in list(run(ours).scalars()))
+    return Dropped(texts, *said)
+
+
+def _items(tx: Tx, ticket_id: str) -> list[str]:
+    return [
+        one
+        for table in (comments, attachments)
+        for one in tx.connection.execute(
+            select(table.c.id).where(table.c.ticket_id == ticket_id)
+        ).scalars()
+    ]
+
+
+def drop_said(tx: Tx, handoff_id: str, now: datetime) -> Dropped:
+    """Empty what the contractor said on this hand-off: the ticket itself is our own record."""
+    tx.connection.execute(
+        update(handoffs)
+        .where(handoffs.c.id == handoff_id)
+        .values(assignee=None, plan=None, resolution=None, rating_reply=None)
+    )
+    tx.connection.execute(
+        update(handoff_events)
+        .where(
+            handoff_events.c.handoff_id == handoff_id,
+            handoff_events.c.party == Party.CONTRACTOR,
+        )
+        .values(facts={}, actor=GONE)
+    )
+    said = _blank(
+        tx,
+        comments.c.origin_handoff_id == handoff_id,
+        attachments.c.origin_handoff_id == handoff_id,
+        now,
+    )
+    return Dropped(drop_texts(tx, handoff_id, now, tables=(inbox,)), *said)
+
+
+def said_by(connection: Connection, handoff_id: str) -> tuple[list[CommentId], list[AttachmentId]]:
+    """Comments and files that came by this hand-off and were not taken back."""
+    words = select(comments.c.id).where(
+        comments.c.origin_handoff_id == handoff_id, comments.c.redacted_at.is_(None)
+    )
+    files = select(attachments.c.id).where(
+        attachments.c.origin_handoff_id == handoff_id, attachments.c.redacted_at.is_(None)
+    )
+    return (
+        [CommentId(one) for one in connection.execute(words).scalars()],
+        [AttachmentId(one) for one in connection.execute(files).scalars()],
+    )
+
+
+def _blank(
+    tx: Tx, words: ColumnElement[bool], files: ColumnElement[bool], now: datetime
+) -> tuple[int, int]:
+    run = tx.connection.execute
+    said = run(update(comments).where(words).values(body="", author=GONE, author_ref=GONE))
+    attached = run(update(attachments).where(files).values(name=GONE, reason=None))
+    for table, mine in ((comments, words), (attachments, files)):
+        run(update(table).where(mine, table.c.redacted_at.is_(None)).values(redacted_at=now))
+    return said.rowcount, attached.rowcount
+
+
+def drop_texts(
+    tx: Tx, handoff_id: str, until: datetime, tables: Sequence[Table] = (outbox, inbox)
+) -> int:
+    """Drop `data` of every settled message of the hand-off from before then; of how many."""
+    done = 0
+    for table in tables:
+        mine = table.c.handoff_id == handoff_id
+        done += tx.connection.execute(
+            update(table)
+            .where(mine, *_open_until(table, until), table.c.state.in_(SETTLED[table]))
+            .values(data=None, last_error=None)
+        ).rowcount
+        side = "out" if table is outbox else "in"
+        ids = select(table.c.id).where(mine, table.c.type.not_in(KEPT))
+        tx.connection.execute(
+            update(voided).where(voided.c.direction == side, voided.c.id.in_(ids)).values(data=None)
+        )
+        if table is inbox:
+            same = exists().where(
+                mine, inbox.c.link_id == forks.c.link_id, inbox.c.seq == forks.c.seq
+            )
+            tx.connection.execute(update(forks).where(same).values(data=None))
+    return done
+
+
+def _open_until(table: Table, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    stored = table.c.sealed_at if table is outbox else table.c.stored_at
+    return (table.c.data.is_not(None), table.c.type.not_in(KEPT), stored <= until)
+
+
+def under_way(connection: Connection, ticket_id: str, until: datetime) -> int:
+    """How many messages from before then still have their text: they are not settled."""
+    ours = select(handoffs.c.id).where(handoffs.c.ticket_id == ticket_id)
+    return sum(
+        connection.execute(
+            select(func.count())
+            .select_from(table)
+            .where(
+                table.c.handoff_id.in_(ours),
+                *_open_until(table, until),
+                table.c.state.not_in(SETTLED[table]),
+            )
+        ).scalar_one()
+        for table in (outbox, inbox)
+    )
+
+
+def files_of(connection: Connection, ticket_id: str) -> list[str]:
+    """Digests of the files that were taken from this ticket."""
+    query = select(attachments.c.sha256).where(
+        attachments.c.ticket_id == ticket_id, attachments.c.redacted_at.is_not(None)
+    )
+    return sorted(set(connection.execute(query).scalars()))
+
+
+def unnamed(tx: Tx, digests: Sequence[str]) -> list[str]:
+    """Those of the files that nothing names any more; what is still to come of them will not."""
+    live = select(attachments.c.sha256).where(
+        attachments.c.sha256.in_(digests), attachments.c.redacted_at.is_(None)
+    )
+    named = set(tx.connection.execute(live).scalars())
+    going = [one for one in digests if one not in named]
+    tx.connection.execute(
+        update(fetches).where(fetches.c.sha256.in_(going)).values(state=FileState.GONE)
+    )
+    return going
+
+
+def links_of(connection: Connection, ticket_id: str) -> list[LinkId]:
+    """The links over which the ticket was shared."""
+    query = select(handoffs.c.link_id).where(handoffs.c.ticket_id == ticket_id).distinct()
+    return [LinkId(one) for one in connection.execute(query).scalars()]

@@ -1,0 +1,97 @@
+"""What a restored database must forget: everything that was given out or used up since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, delete, or_, select, update
+
+from hub.storage.database import Tx
+from hub.storage.links import AGREED, LinkState
+from hub.storage.tables import (
+    api_tokens,
+    counters,
+    deliveries,
+    idempotency_keys,
+    invitations,
+    links,
+    node,
+    streams,
+)
+
+NUMBERS_SKIPPED: Final = 1000
+"""Ticket numbers left out after a restore: those told to people since the backup are not ours
+to give again, and how many there were is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """How much of it there was."""
+
+    tokens: int
+    invitations: int
+
+
+def end_access(tx: Tx, at: datetime) -> Forgotten:
+    """Nobody gets in by what the backup remembers: it may have been revoked or used since.
+
+    The one place for every kind of access that is kept in the database.
+    """
+    tokens = tx.connection.execute(
+        update(api_tokens).where(api_tokens.c.revoked_at.is_(None)).values(revoked_at=at)
+    )
+    open_ones = tx.connection.execute(
+        update(invitations)
+        .where(invitations.c.link_id.is_(None), invitations.c.revoked_at.is_(None))
+        .values(revoked_at=at)
+    )
+    tx.connection.execute(delete(idempotency_keys))
+    return Forgotten(tokens.rowcount, open_ones.rowcount)
+
+
+def begin_anew(tx: Tx, at: datetime) -> None:
+    """No process is at work, nothing is known of where the peers stand, mail and desks wait."""
+    # No instance fits null: whoever starts first sees that it is another installation.
+    tx.connection.execute(update(node).values(run=None, instance=None, held_at=at))
+    tx.connection.execute(update(streams).values(synced=False))
+    tx.connection.execute(
+        update(deliveries).values(
+            lease_owner=None, lease_until=None, failures=0, next_at=None, failing_since=None
+        )
+    )
+    tx.connection.execute(
+        update(counters)
+        .where(counters.c.name == "ticket")
+        .values(value=counters.c.value + NUMBERS_SKIPPED)
+    )
+
+
+def held_since(connection: Connection) -> datetime | None:
+    """Since when mail and desks wait; None: they do not."""
+    found: datetime | None = connection.execute(select(node.c.held_at)).scalar_one()
+    return found
+
+
+def let_go(tx: Tx) -> None:
+    """Mail and desks wait no longer."""
+    tx.connection.execute(update(node).values(held_at=None))
+
+
+def not_synced(connection: Connection) -> list[str]:
+    """Peers of open links of whom it is not known yet where both sides stand.
+
+    Also those from whom we took back our own messages and have not applied all of them.
+    """
+    query = (
+        select(links.c.peer_name)
+        .join(streams, streams.c.link_id == links.c.id)
+        .where(
+            links.c.state.in_(sorted(AGREED - {LinkState.CLOSED})),
+            links.c.closed_at.is_(None),
+            or_(streams.c.synced.is_(False), streams.c.reapplying.is_(True)),
+        )
+        .order_by(links.c.peer_name)
+    )
+    return list(connection.execute(query).scalars())

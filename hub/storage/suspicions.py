@@ -1,0 +1,85 @@
+"""What was refused at our doors, counted by link and kind: one row each, whatever the flood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select, update
+
+from hub.storage.database import Tx, for_update
+from hub.storage.tables import suspicions
+
+STRANGERS = ""
+"""Stands for callers of no link we know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """How often something of one kind was refused on one link."""
+
+    link_id: str
+    kind: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    last_from: str | None
+    hour: datetime
+    hour_count: int  # since `hour` began; 0 where the audit log has it
+
+
+def lock(tx: Tx, link_id: str, kind: str) -> Suspicion | None:
+    """The row of this link and kind, locked until the commit, or None."""
+    query = select(suspicions).where(suspicions.c.link_id == link_id, suspicions.c.kind == kind)
+    row = tx.connection.execute(for_update(tx, query)).one_or_none()
+    return None if row is None else Suspicion(**row._mapping)
+
+
+def add(tx: Tx, one: Suspicion) -> None:
+    """Store the first of its link and kind."""
+    tx.connection.execute(
+        insert(suspicions).values(
+            **{name: getattr(one, name) for name in Suspicion.__dataclass_fields__}
+        )
+    )
+
+
+def change(tx: Tx, one: Suspicion) -> None:
+    """Store what a row has become."""
+    values = {name: getattr(one, name) for name in Suspicion.__dataclass_fields__}
+    tx.connection.execute(
+        update(suspicions)
+        .where(suspicions.c.link_id == one.link_id, suspicions.c.kind == one.kind)
+        .values(**values)
+    )
+
+
+def hours_over(tx: Tx, hour: datetime) -> Sequence[Suspicion]:
+    """Rows, locked, whose hour is over and not in the audit log yet."""
+    query = (
+        select(suspicions)
+        .where(suspicions.c.hour < hour, suspicions.c.hour_count > 0)
+        .order_by(suspicions.c.link_id, suspicions.c.kind)
+    )
+    return [Suspicion(**row._mapping) for row in tx.connection.execute(for_update(tx, query))]
+
+
+def of_link(connection: Connection, link_id: str) -> list[Suspicion]:
+    """What was refused on this link, the newest first."""
+    query = (
+        select(suspicions)
+        .where(suspicions.c.link_id == link_id)
+        .order_by(suspicions.c.last_at.desc(), suspicions.c.kind)
+    )
+    return [Suspicion(**row._mapping) for row in connection.execute(query)]
+
+
+def since(connection: Connection, instant: datetime) -> list[Suspicion]:
+    """What was refused after this instant, anywhere."""
+    query = (
+        select(suspicions)
+        .where(suspicions.c.last_at >= instant)
+        .order_by(suspicions.c.link_id, suspicions.c.kind)
+    )
+    return [Suspicion(**row._mapping) for row in connection.execute(query)]
