@@ -100,6 +100,6 @@ def _ref(tx: Tx, hub: Hub, upstream: Handoff, below: str, now: datetime) -> HopI
     known = handoffs.hop_ref(tx.connection, upstream.id, below)
     if known is not None:
         return known
-    fresh = HopId(hub.new_id("hop", now))
+    fresh = HopId(hub.same_id("hop", below.rpartition("/")[2], upstream.id, below))
     handoffs.keep_hop_ref(tx, upstream.id, below, fresh)
     return fresh

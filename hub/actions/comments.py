@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.actions import files, outgoing, sharing
+from hub.actions import files, outgoing, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import comment as rules
 from hub.domain import disclosure
+from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, BodyFormat, Role, Visibility, check_body, may_travel
 from hub.errors import NotFound, Refused
@@ -84,8 +85,10 @@ async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
     def transaction(tx: Tx) -> int:
         now = hub.now()
         comment = _own(tx, comment_id)
+        for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=True):
+            settled.check(tx, there.link.id, there.handoff.id)
         comments.change(tx, comment.id, body=body, rev=comment.rev + 1, edited_at=now)
-        _spread_edit(tx, hub, comment_id, now)
+        spread_edit(tx, hub, comment_id, now)
         return comment.rev + 1
 
     return await hub.db.write(transaction)
@@ -97,13 +100,13 @@ async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = ""
     def transaction(tx: Tx) -> None:
         now = hub.now()
         comment = _own(tx, comment_id)
-        _withdraw(tx, comment, now, now)
-        _spread_redaction(tx, hub, comment_id, reason, now)
+        withdraw(tx, comment, now, now)
+        spread_redaction(tx, hub, comment_id, reason, now)
 
     await hub.db.write(transaction)
 
 
-def _withdraw(tx: Tx, comment: Comment, at: datetime, now: datetime) -> None:
+def withdraw(tx: Tx, comment: Comment, at: datetime, now: datetime) -> None:
     """Take the words and the files of a comment away, whoever wrote it."""
     comments.change(tx, comment.id, body="", redacted_at=at)
     for row in attachments.of_ticket(tx.connection, comment.ticket_id):
@@ -134,10 +137,12 @@ def spread(
     *,
     came_by: Handoff | None,
     only: HandoffId | None = None,
+    met: bool = False,
 ) -> None:
     """Queue a public comment for everybody who shares the ticket, except where it came from.
 
-    `came_by` is the hand-off that brought it; None where it was written here.
+    `came_by` is the hand-off that brought it; None where it was written here. `met` says that
+    some of them may have it already.
     """
     if not may_travel(comment.visibility):
         return
@@ -145,9 +150,10 @@ def spread(
     if not listeners:
         return
     spoken, relayed = _spoken(comment), came_by is not None
+    told = comments.refs_of(tx.connection, "cmt", comment.id) if met else {}
     for there in listeners:
         handoff = there.handoff
-        if only is not None and handoff.id != only:
+        if (only is not None and handoff.id != only) or handoff.id in told:
             continue
         try:
             view = disclosure.comment_view(
@@ -182,7 +188,8 @@ def spread(
         )
 
 
-def _spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None:
+def spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None:
+    """Queue the newest text of a comment for everybody who was sent it and still listens."""
     comment = comments.find(tx.connection, comment_id)
     assert comment is not None
     for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=True):
@@ -190,10 +197,15 @@ def _spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None
         outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
 
 
-def _spread_redaction(tx: Tx, hub: Hub, comment_id: CommentId, reason: str, now: datetime) -> None:
+def spread_redaction(tx: Tx, hub: Hub, comment_id: CommentId, reason: str, now: datetime) -> None:
+    """Queue the news that a comment was taken back for everybody who was ever sent it."""
     view = disclosure.comment_redact_view(comment_id, now, reason)
     for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=False):
         outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
+        # Files that found no room beside the words went as files of the ticket, and know
+        # nothing of the comment there.
+        for extra in sharing.announced_apart(tx, there.handoff.id, comment_id):
+            files.withdraw_from(tx, hub, there, extra, reason, now)
 
 
 def _spoken(comment: Comment) -> rules.Comment:
@@ -220,14 +232,20 @@ def _spoken(comment: Comment) -> rules.Comment:
 
 
 def receive(
-    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], peer: str, now: datetime
+    tx: Tx,
+    hub: Hub,
+    handoff: Handoff,
+    said: dict[str, Any],
+    peer: str,
+    now: datetime,
+    direction: Direction,
 ) -> None:
     """A peer's comment becomes one of the ticket, and goes on to everybody it concerns."""
     if comments.sent_ref(tx.connection, handoff.id, "cmt", said["comment_id"]) is not None:
         raise Refused("duplicate_id", "This comment id is already used on this hand-off.")
     author = said["author"]
     comment = Comment(
-        id=CommentId(hub.new_id("cmt", now)),
+        id=CommentId(hub.same_id("cmt", said["comment_id"], handoff.id)),
         ticket_id=handoff.ticket_id,
         visibility=Visibility.PUBLIC,
         author_ref=author["ref"],
@@ -243,13 +261,20 @@ def receive(
         reply_to=None,
         origin_handoff_id=handoff.id,
     )
-    comments.add(tx, comment)
+    # After a restore we may have met it already, as we had passed it on: here is who wrote it.
+    met = comments.find(tx.connection, comment.id) is not None
+    if met:
+        comments.replace(tx, comment)
+    else:
+        comments.add(tx, comment)
     comments.refer(
         tx, handoff.id, "cmt", remote_id=said["comment_id"], local_id=comment.id, sent=False
     )
-    attached = files.receive_in(tx, hub, handoff, said["files"], now, comment_id=comment.id)
+    attached = files.receive_in(
+        tx, hub, handoff, said["files"], now, comment_id=comment.id, direction=direction
+    )
     tickets.change(tx, handoff.ticket_id, updated_at=now)
-    spread(tx, hub, comment, attached, now, came_by=handoff)
+    spread(tx, hub, comment, attached, now, came_by=handoff, met=met)
 
 
 def receive_edit(tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime) -> None:
@@ -265,7 +290,7 @@ def receive_edit(tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: 
         rev=said["rev"],
         edited_at=parse_instant(said["at"]),
     )
-    _spread_edit(tx, hub, comment.id, now)
+    spread_edit(tx, hub, comment.id, now)
 
 
 def receive_redaction(
@@ -275,8 +300,8 @@ def receive_redaction(
     comment = _theirs(tx, handoff, said["comment_id"])
     if comment.redacted_at is not None:
         return
-    _withdraw(tx, comment, parse_instant(said["at"]), now)
-    _spread_redaction(tx, hub, comment.id, said.get("reason", ""), now)
+    withdraw(tx, comment, parse_instant(said["at"]), now)
+    spread_redaction(tx, hub, comment.id, said.get("reason", ""), now)
 
 
 def _theirs(tx: Tx, handoff: Handoff, remote_id: str) -> Comment:

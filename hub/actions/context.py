@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from hub import ids
 from hub.clock import Clock, Entropy
-from hub.errors import Misconfigured
+from hub.domain.suspicion import Counted
+from hub.errors import Misconfigured, Untrusted
 from hub.metrics import Metrics
-from hub.protocol.keys import KeySet
+from hub.protocol.keys import KeySet, KeyUse, PublicKey
 from hub.settings import Limits
 from hub.storage.blobs import BlobStore
 from hub.storage.database import Database
+from hub.storage.keyring import KeyRing
 from hub.storage.keystore import NodeKeys
 
 
@@ -76,9 +81,7 @@ class Hub:
     """One node, as actions see it."""
 
     account: Account
-    keys: NodeKeys
-    key_set: KeySet
-    key_set_jws: str  # as the identity key signed it
+    ring: KeyRing
     db: Database
     blobs: BlobStore
     clock: Clock
@@ -88,8 +91,24 @@ class Hub:
     process: str  # names this process among those that share the database
     try_out: bool = False
     leases: dict[str, datetime] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], Counted] = field(default_factory=dict)  # by link and kind
     wakes: Wakes = field(default_factory=Wakes)
     order: ids.Order = field(default_factory=ids.Order)
+
+    @property
+    def keys(self) -> NodeKeys:
+        """The newest keys this process knows of; of a link, `keyring` says which to use."""
+        return self.ring.opened.keys
+
+    @property
+    def key_set(self) -> KeySet:
+        """The newest key set."""
+        return self.ring.opened.key_set
+
+    @property
+    def key_set_jws(self) -> str:
+        """The newest key set, as the identity key signed it."""
+        return self.ring.opened.key_set_jws
 
     def now(self) -> datetime:
         """The wall clock in whole milliseconds, as instants are written on the wire.
@@ -98,6 +117,11 @@ class Hub:
         """
         now = self.clock.now()
         return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+    @property
+    def identities(self) -> dict[str, PublicKey]:
+        """Our identity keys by thumbprint: what any of them signed is our word."""
+        return {self.keys.identity.kid: self.keys.identity.public}
 
     def hide(self, secret: bytes) -> str:
         """A small secret, encrypted and authenticated for the database."""
@@ -114,9 +138,37 @@ class Hub:
                 hint="Restore the keys directory that belongs to this database.",
             ) from error
 
+    def own_message_key(self, kid: str) -> PublicKey:
+        """The public half of a message key of ours, earlier ones too.
+
+        Raises Untrusted(key_unknown).
+        """
+        for key_set in self.ring.opened.sets.values():
+            for entry in key_set.keys:
+                if entry.kid == kid and entry.use is KeyUse.MSG:
+                    return entry.key
+        raise Untrusted("key_unknown", "The message is signed by an unknown key.", because=kid)
+
     def new_id(self, prefix: str, now: datetime) -> str:
         """A fresh id of this kind, behind every one made before."""
         return self.order.new(prefix, now, self.entropy)
+
+    def same_id(self, prefix: str, remote_id: str, *parts: str) -> str:
+        """Our id of what another side calls `remote_id`: the same whenever it is asked for.
+
+        A node that lost its database finds its own ids again, and a second arrival of a thing
+        is recognised. `parts` say in whose words and for whom. Nobody without our key can tell
+        that two of these ids name one thing.
+        """
+        text = "\n".join((prefix, remote_id, *parts)).encode()
+        key = _same_id_key(self.keys)
+        self.order.saw(remote_id, self.now())
+        return ids.same(prefix, remote_id, hmac.new(key, text, hashlib.sha256).digest())
+
+
+@lru_cache(maxsize=16)
+def _same_id_key(keys: NodeKeys) -> bytes:
+    return keys.secrets.derive(b"hub ids of what others named")
 
 
 def _box(keys: NodeKeys) -> Fernet:

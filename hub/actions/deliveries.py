@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.actions import inbox, outbox
+from hub.actions import inbox, outbox, syncing
 from hub.actions.context import Actor, Hub
 from hub.domain.delivery import DeliveryState
 from hub.errors import Conflict, NotFound
@@ -24,6 +24,9 @@ async def replay(hub: Hub, actor: Actor, message_id: str) -> MessageId:
     if isinstance(row, OutboxRow):
         if row.state is DeliveryState.FAILED:
             return await outbox.resend(hub, row)
+        if row.state is DeliveryState.PARKED:
+            await outbox.reapply_again(hub, row)
+            return row.id
         if row.state in {DeliveryState.QUEUED, DeliveryState.SENT}:
             await outbox.retry_now(hub, row.link_id)
             return row.id
@@ -40,10 +43,15 @@ async def replay(hub: Hub, actor: Actor, message_id: str) -> MessageId:
 async def skip(hub: Hub, actor: Actor, message_id: str, reason: str) -> MessageId:
     """Let a refused message of ours be, or set a parked one of a peer aside for good.
 
-    Raises NotFound, Conflict(not_failed | not_parked).
+    One of ours without a receipt is left out: a tombstone tells the peer so, in a new epoch.
+    Raises NotFound, Conflict(not_failed | not_skippable | not_parked).
     """
     row = await hub.db.read(lambda connection: _stored(connection, message_id))
-    if isinstance(row, OutboxRow):
+    if isinstance(row, OutboxRow) and row.state in {DeliveryState.QUEUED, DeliveryState.SENT}:
+        await syncing.skip(hub, row, actor.ref, reason)
+    elif isinstance(row, OutboxRow) and row.state is DeliveryState.PARKED:
+        await outbox.leave_out(hub, row, actor.ref, reason)
+    elif isinstance(row, OutboxRow):
         await outbox.dismiss(hub, row, actor.ref, reason)
     elif row.state is InboxState.PARKED:
         await inbox.skip(hub, row, actor.ref, reason)

@@ -8,25 +8,28 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
 from hub.actions import handoffs as handoff_actions
-from hub.actions import outgoing, sharing, terms
+from hub.actions import outgoing, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import disclosure
+from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, Visibility, may_travel
 from hub.domain.delivery import backoff
 from hub.errors import HubError, NotFound, Refused, Untrusted
-from hub.ids import AttachmentId, CommentId, TicketId
+from hub.faults import fault
+from hub.ids import AttachmentId, CommentId, LinkId, TicketId
 from hub.storage import attachments, comments, handoffs, links, tickets
 from hub.storage import attachments as stored
 from hub.storage.attachments import Fetch, FileState
-from hub.storage.database import Tx
+from hub.storage.database import Connection, Tx
 from hub.storage.handoffs import Handoff
+from hub.storage.links import LinkState
 
 FETCH_TOPIC = "fetch"
 
@@ -116,7 +119,7 @@ async def redact(hub: Hub, actor: Actor, attachment_id: AttachmentId, reason: st
         if row.redacted_at is not None:
             return
         attachments.change(tx, row.id, redacted_at=now)
-        _spread_redaction(tx, hub, row.id, reason, now)
+        spread_redaction(tx, hub, row.id, reason, now)
 
     await hub.db.write(transaction)
 
@@ -171,25 +174,39 @@ def _spread(
         sharing.announce(tx, hub, there, rows, author, now, relayed=came_by is not None)
 
 
-def _spread_redaction(
+def spread_redaction(
     tx: Tx, hub: Hub, attachment_id: AttachmentId, reason: str, now: datetime
 ) -> None:
+    """Queue the news that a file was taken back for everybody who was ever told of it."""
     for there, remote_id in sharing.sent_along(tx, "att", attachment_id, listening=False):
-        view = disclosure.statement_view(
-            "file.redact",
-            {"attachment_id": remote_id, "at": now, "reason": reason or None},
-            there.direction,
-            by=there.handoff.party,
-            withhold=there.withheld,
-        )
-        outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
+        withdraw_from(tx, hub, there, remote_id, reason, now)
+
+
+def withdraw_from(
+    tx: Tx, hub: Hub, there: sharing.Listener, remote_id: str, reason: str, now: datetime
+) -> None:
+    """Tell one listener that a file it was sent is taken back."""
+    view = disclosure.statement_view(
+        "file.redact",
+        {"attachment_id": remote_id, "at": now, "reason": reason or None},
+        there.direction,
+        by=there.handoff.party,
+        withhold=there.withheld,
+    )
+    outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
 
 
 # --- received -------------------------------------------------------------------------------
 
 
 def receive(
-    tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], peer: str, now: datetime
+    tx: Tx,
+    hub: Hub,
+    handoff: Handoff,
+    said: dict[str, Any],
+    peer: str,
+    now: datetime,
+    direction: Direction,
 ) -> None:
     """A peer put files on the ticket: fetch them, and announce them to everybody they concern."""
     author = Author(
@@ -198,7 +215,7 @@ def receive(
         role=Role.told(said["author"].get("role", "")),
         account=peer,
     )
-    receive_own(tx, hub, handoff, said["files"], author, now)
+    receive_own(tx, hub, handoff, said["files"], author, now, direction)
 
 
 def receive_own(
@@ -208,9 +225,10 @@ def receive_own(
     described: Sequence[dict[str, Any]],
     author: Author,
     now: datetime,
+    direction: Direction,
 ) -> None:
     """Announced files become the ticket's own, and are announced on along the chain."""
-    rows = receive_in(tx, hub, handoff, described, now, comment_id=None)
+    rows = receive_in(tx, hub, handoff, described, now, comment_id=None, direction=direction)
     if rows:
         tickets.change(tx, handoff.ticket_id, updated_at=now)
         _spread(tx, hub, handoff.ticket_id, rows, author, now, came_by=handoff)
@@ -224,15 +242,16 @@ def receive_in(
     now: datetime,
     *,
     comment_id: CommentId | None,
+    direction: Direction,
 ) -> list[Attachment]:
     """Announced files become attachments that are waiting for their bytes.
 
-    Those that were not refused: what we do not take, we cannot pass on.
+    Those that were not refused: what we do not take, we cannot pass on. `direction` has the
+    terms in force where the message stands.
     """
     if not described:
         return []
     link = links.get(tx.connection, handoff.link_id)
-    direction = terms.direction(link, handoff.party)
     taken = attachments.link_bytes(tx.connection, link.id)
     made = []
     for one in described:
@@ -256,7 +275,7 @@ def receive_in(
             FileState.REFUSED if refusal else FileState.AVAILABLE if here else FileState.ANNOUNCED
         )
         row = stored.Attachment(
-            id=AttachmentId(hub.new_id("att", now)),
+            id=AttachmentId(hub.same_id("att", one["attachment_id"], handoff.id)),
             ticket_id=handoff.ticket_id,
             comment_id=comment_id,
             visibility=Visibility.PUBLIC,
@@ -270,7 +289,15 @@ def receive_in(
             redacted_at=None,
             origin_handoff_id=handoff.id,
         )
-        attachments.add(tx, row)
+        # After a restore we may have met it already, as we had passed it on: here is whose it is.
+        met = attachments.find(tx.connection, row.id)
+        if met is None:
+            attachments.add(tx, row)
+        else:
+            if met.state is FileState.AVAILABLE:
+                state = met.state  # the very file this peer sent: nobody else's has this id
+                row = replace(row, state=state, reason=None)
+            attachments.replace(tx, row)
         comments.refer(
             tx, handoff.id, "att", remote_id=one["attachment_id"], local_id=row.id, sent=False
         )
@@ -295,7 +322,7 @@ def receive_redaction(
         raise Refused("scope_denied", "There is no such file of this author.")
     if row.redacted_at is None:
         attachments.change(tx, row.id, redacted_at=now)
-        _spread_redaction(tx, hub, row.id, said.get("reason", ""), now)
+        spread_redaction(tx, hub, row.id, said.get("reason", ""), now)
 
 
 def receive_status(
@@ -337,31 +364,80 @@ def _report(tx: Tx, hub: Hub, row: stored.Attachment, now: datetime) -> None:
     outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
 
 
+def take_back_in(
+    tx: Tx,
+    hub: Hub,
+    handoff: Handoff,
+    described: Sequence[dict[str, Any]],
+    at: datetime,
+    *,
+    comment_id: CommentId | None,
+) -> None:
+    """Files we told the other side of before a restore are on the ticket again.
+
+    Their bytes may be lost: then they are pulled from that side, which was given them.
+    """
+    for one in described:
+        if attachments.find(tx.connection, one["attachment_id"]) is None:
+            here = hub.blobs.has(one["sha256"])
+            attachments.add(
+                tx,
+                stored.Attachment(
+                    id=AttachmentId(one["attachment_id"]),
+                    ticket_id=handoff.ticket_id,
+                    comment_id=comment_id,
+                    visibility=Visibility.PUBLIC,
+                    name=clean_name(one["name"]),
+                    media_type=one["media_type"],
+                    size=one["size"],
+                    sha256=one["sha256"],
+                    state=FileState.AVAILABLE if here else FileState.ANNOUNCED,
+                    reason=None,
+                    at=at,
+                    redacted_at=None,
+                    origin_handoff_id=None,
+                ),
+            )
+        sharing.share_file(tx, handoff.id, one["attachment_id"])
+        if not hub.blobs.has(one["sha256"]):
+            attachments.want(tx, handoff.link_id, one["sha256"], one["size"])
+            tx.wake(FETCH_TOPIC)
+
+
 # --- fetching -------------------------------------------------------------------------------
 
 
-async def due_fetches(hub: Hub) -> list[Fetch]:
-    """Files to pull now."""
+async def due_fetches(hub: Hub) -> dict[LinkId, list[Fetch]]:
+    """Files to pull now, by link; those that did not fail before come first.
+
+    From a suspended link nothing is pulled: a file is content too.
+    """
     now = hub.now()
 
-    def body(tx: Tx) -> list[Fetch]:
-        return [
-            fetch
-            for fetch in attachments.open_fetches(tx.connection)
-            if fetch.next_at is None or fetch.next_at <= now
-        ]
+    def body(connection: Connection) -> dict[LinkId, list[Fetch]]:
+        due: dict[LinkId, list[Fetch]] = {}
+        for fetch in _wanted(connection):
+            if fetch.next_at is None or fetch.next_at <= now:
+                due.setdefault(fetch.link_id, []).append(fetch)
+        return {link: sorted(found, key=lambda one: one.attempts) for link, found in due.items()}
 
-    return await hub.db.write(body)
+    return await hub.db.read(body)
+
+
+def _wanted(connection: Connection) -> list[Fetch]:
+    """Files to be pulled now or later, from links over which content may pass."""
+    still = {link.id for link in links.in_states(connection, {LinkState.SUSPENDED})}
+    return [one for one in attachments.open_fetches(connection) if one.link_id not in still]
 
 
 async def next_fetch_at(hub: Hub) -> datetime | None:
     """When the next file is due, None if none waits for its time."""
 
-    def body(tx: Tx) -> datetime | None:
-        waiting = [one.next_at for one in attachments.open_fetches(tx.connection)]
+    def body(connection: Connection) -> datetime | None:
+        waiting = [one.next_at for one in _wanted(connection)]
         return min((at for at in waiting if at is not None), default=None)
 
-    return await hub.db.write(body)
+    return await hub.db.read(body)
 
 
 async def fetched(hub: Hub, fetch: Fetch) -> None:
@@ -373,6 +449,7 @@ async def fetched(hub: Hub, fetch: Fetch) -> None:
             tx, fetch.link_id, fetch.sha256, state=FileState.AVAILABLE, last_error=None
         )
         _settle(tx, hub, fetch, FileState.AVAILABLE, None, now)
+        fault("files.row_written")
 
     await hub.db.write(transaction)
 
@@ -417,18 +494,26 @@ async def fetch_failed(hub: Hub, fetch: Fetch, error: HubError) -> None:
     await hub.db.write(transaction)
 
 
+def _comes_by(tx: Tx, row: stored.Attachment, link_id: str) -> bool:
+    """Whether the peer of this link sends us this file: its own, or one of ours that we lost."""
+    ways = (
+        list(comments.refs_of(tx.connection, "att", row.id))
+        if row.origin_handoff_id is None
+        else [row.origin_handoff_id]
+    )
+    found = (handoffs.find(tx.connection, one) for one in ways)
+    return any(one is not None and one.link_id == link_id for one in found)
+
+
 def _settle(
     tx: Tx, hub: Hub, fetch: Fetch, state: FileState, reason: str | None, now: datetime
 ) -> None:
     for row in attachments.with_digest(tx.connection, fetch.sha256):
-        if row.state not in {FileState.ANNOUNCED, FileState.FETCHING}:
+        if row.state not in {FileState.ANNOUNCED, FileState.FETCHING, FileState.GONE}:
             continue
-        handoff = (
-            None
-            if row.origin_handoff_id is None
-            else handoffs.find(tx.connection, row.origin_handoff_id)
-        )
-        if handoff is None or handoff.link_id != fetch.link_id:
+        if row.state is FileState.GONE and state is not FileState.AVAILABLE:
+            continue
+        if not _comes_by(tx, row, fetch.link_id):
             continue
         attachments.change(tx, row.id, state=state, reason=reason)
         settled = attachments.find(tx.connection, row.id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.actions import chains, outgoing, sharing, steps, terms
+from hub.actions import chains, outgoing, settled, sharing, steps, terms
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.domain import chain, disclosure
 from hub.domain.agreement import Direction, DisclosureClass, check_may_hand_off
@@ -19,6 +19,7 @@ from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, may_travel
 from hub.domain.handoff import FINAL, OVER, PEN, Act, Party, Request, State, check_request
 from hub.domain.rating import check_rating, check_reply
+from hub.domain.replay import rating_changes
 from hub.domain.ticket import Ticket, TicketStatus
 from hub.errors import Conflict, Refused
 from hub.ids import AttachmentId, HandoffId, LinkId, TicketId
@@ -100,6 +101,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
         now = hub.now()
         ticket = tickets.lock(tx, wish.ticket_id)
         link = links.lock(tx, wish.link_id)
+        settled.check(tx, link.id)
         direction = _check_offer(tx, ticket, link)
         upstream = _upstream(tx, ticket)
         handoff_id = HandoffId(hub.new_id("hnd", now))
@@ -260,10 +262,20 @@ async def act(
     """
 
     def transaction(tx: Tx) -> State:
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         return act_in(tx, hub, handoff, what, said, actor=actor, now=hub.now())
 
     return await hub.db.write(transaction)
+
+
+def _take_up(tx: Tx, handoff_id: HandoffId) -> Handoff:
+    """The hand-off, locked, for something our people do with it. All they do passes here.
+
+    Raises NotFound; Unavailable(link_held) while a restore brings its link up to date.
+    """
+    handoff = handoffs.lock(tx, handoff_id)
+    settled.check(tx, handoff.link_id, handoff.id)
+    return handoff
 
 
 def act_in(
@@ -289,6 +301,8 @@ def act_in(
     view = disclosure.statement_view(
         f"handoff.{what}", members, direction, by=handoff.party, withhold=terms.withheld(handoff)
     )
+    if outgoing.said_before(tx, link, view, handoff.id) is not None:
+        return handoff.state  # this step is among those that come back from the peer's log
     data = view.to_data()
     message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause)
     sharing.share_files(tx, handoff.id, view)
@@ -421,7 +435,7 @@ async def cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
 
     def transaction(tx: Tx) -> State:
         now = hub.now()
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         if handoff.party is Party.CONTRACTOR:
             if handoff.request != Request.CANCEL:
                 raise Refused(
@@ -448,7 +462,7 @@ async def retract(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) ->
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         ask_in(tx, hub, handoff, Request.RETRACT, reason, code="", actor=actor, now=now)
 
     await hub.db.write(transaction)
@@ -478,20 +492,16 @@ def ask_in(
     members: dict[str, Any] = {"request_id": request_id, "reason": reason}
     if request is Request.CANCEL:
         members["code"] = code
-    message_id = outgoing.send(
-        tx,
-        hub,
-        link,
-        disclosure.statement_view(
-            f"handoff.{request}",
-            members,
-            direction,
-            by=handoff.party,
-            withhold=terms.withheld(handoff),
-        ),
-        now=now,
-        handoff_id=handoff.id,
+    view = disclosure.statement_view(
+        f"handoff.{request}",
+        members,
+        direction,
+        by=handoff.party,
+        withhold=terms.withheld(handoff),
     )
+    if outgoing.said_before(tx, link, view, handoff.id) is not None:
+        return
+    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id)
     handoffs.change(
         tx,
         handoff.id,
@@ -517,7 +527,7 @@ async def refuse_cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, text: str
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         if handoff.party is not Party.CONTRACTOR or handoff.request != Request.CANCEL:
             raise Refused("no_request", "The principal has not asked to cancel.")
         assert handoff.request_id is not None
@@ -551,6 +561,8 @@ def refuse_in(
     view = disclosure.statement_view(
         kind, members, direction, by=handoff.party, withhold=terms.withheld(handoff)
     )
+    if outgoing.said_before(tx, link, view, handoff.id) is not None:
+        return
     message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause)
     if handoff.request_id == members["request_id"]:  # a request of our own stays open
         steps.close_request(tx, handoff, now)
@@ -575,7 +587,7 @@ async def detach(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         if handoff.state in FINAL or handoff.detached_at is not None:
             raise Refused("wrong_pen", "This hand-off is over; there is nothing to detach.")
         if handoff.party is Party.PRINCIPAL and handoff.request is None:
@@ -612,7 +624,7 @@ async def plan(hub: Hub, actor: Actor, handoff_id: HandoffId, wish: Plan) -> Non
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         if handoff.party is not Party.CONTRACTOR:
             raise Refused("wrong_pen", "The plan is the contractor's.")
         if handoff.state in OVER:
@@ -624,7 +636,11 @@ async def plan(hub: Hub, actor: Actor, handoff_id: HandoffId, wish: Plan) -> Non
         }
         if not changed:
             raise Refused("nothing_to_change", "Say what is planned: time, person or stage.")
-        send_statement(tx, hub, handoff, "handoff.plan", changed, now=now, actor=actor)
+        told = send_statement(tx, hub, handoff, "handoff.plan", changed, now=now, actor=actor)
+        # What both sides know of it: a name that is not disclosed is nobody's plan but ours.
+        changed = {name: value for name, value in changed.items() if name in told}
+        if "assignee" in told:
+            changed["assignee"] = told["assignee"]
         handoffs.change(tx, handoff_id, **changed)
 
     await hub.db.write(transaction)
@@ -642,7 +658,7 @@ async def rate(
 
     def transaction(tx: Tx) -> int:
         now = hub.now()
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         rev = handoff.rating_rev + 1
         check_rating(
             score,
@@ -655,7 +671,7 @@ async def rate(
         grades = dict(criteria or {}) or None
         members = {"score": score, "text": text, "criteria": grades, "rev": rev}
         data = send_statement(tx, hub, handoff, "rating.set", members, now=now, actor=actor)
-        handoffs.change(tx, handoff_id, **steps.rating_columns(data, rev))
+        handoffs.change(tx, handoff_id, **rating_changes(data, rev))
         return rev
 
     return await hub.db.write(transaction)
@@ -666,7 +682,7 @@ async def reply_to_rating(hub: Hub, actor: Actor, handoff_id: HandoffId, text: s
 
     def transaction(tx: Tx) -> int:
         now = hub.now()
-        handoff = handoffs.lock(tx, handoff_id)
+        handoff = _take_up(tx, handoff_id)
         rev = handoff.rating_reply_rev + 1
         check_reply(
             handoff.state,
@@ -702,8 +718,10 @@ def send_statement(
         by=handoff.party,
         withhold=terms.withheld(handoff),
     )
-    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id)
     data: dict[str, Any] = view.to_data()
+    if outgoing.said_before(tx, link, view, handoff.id) is not None:
+        return data
+    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id)
     handoffs.record(
         tx,
         handoff.id,

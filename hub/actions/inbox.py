@@ -11,29 +11,41 @@ import collections
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from prometheus_client import Counter
 
-from hub.actions import incoming, outgoing
+from hub.actions import (
+    amendments,
+    holds,
+    incoming,
+    keyring,
+    outgoing,
+    pace,
+    peer_keys,
+    rebuilding,
+    recovery,
+)
 from hub.actions.context import Hub
+from hub.actions.outgoing import apply_topic
+from hub.actions.runs import SYNC_TOPIC
+from hub.domain.delivery import DeliveryState
 from hub.errors import Conflict, HubError, Refused, Unavailable, Untrusted
+from hub.faults import fault
 from hub.ids import HandoffId, LinkId
-from hub.protocol import payloads, receipts
+from hub.protocol import payloads, receipts, signing
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import VerifiedMessage
-from hub.storage import audit, inbox, links, streams
-from hub.storage.database import Tx
+from hub.protocol.sync import expected_epoch
+from hub.storage import audit, handoffs, inbox, links, outbox, streams
+from hub.storage.database import Connection, Tx
 from hub.storage.inbox import InboxRow, InboxState
 from hub.storage.links import AGREED, Link, LinkState
+from hub.storage.outbox import OutboxRow
 from hub.storage.streams import Stream
 
 APPLY_LIMIT = 50
-
-
-def apply_topic(link_id: str) -> str:
-    """The topic woken when messages of this link wait to be applied."""
-    return f"apply:{link_id}"
+SUPERSEDED_KEPT = 1000  # per link: more than one sync can leave under way
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,7 @@ class Accepted:
     receipt: str
     upto: int
     stopped: HubError | None
+    news: bool  # something of it was not here before
 
 
 async def accept(
@@ -60,82 +73,127 @@ async def accept(
         if link.state not in AGREED:
             raise Refused("not_found", "There is no such link.")
         stream = streams.lock(tx, link_id)
+        if not stream.synced:
+            # Nothing may pass before both sides know where they stand; our own sync is under way.
+            tx.wake(SYNC_TOPIC)
+            raise Unavailable(
+                "sync_required", "This node was started anew.", after=timedelta(seconds=2)
+            )
         fresh, why = _continue(tx, hub, link, stream, batch, now)
         last = fresh[-1] if fresh else None
+        epoch = last.envelope.epoch if last else stream.in_epoch
         upto, head = (last.envelope.seq, last.hash) if last else (stream.in_seq, stream.in_head)
         touched: dict[HandoffId, tuple[int, str]] = {}
         if fresh:
             touched = _store(tx, hub, link_id, fresh, now)
-            streams.change(tx, link_id, in_seq=upto, in_head=head)
+            fault("inbox.stored")
+            assert last is not None
+            ack = last.envelope.ack[0] if last.envelope.ack else 0
+            streams.change(
+                tx,
+                link_id,
+                in_seq=upto,
+                in_head=head,
+                in_epoch=last.envelope.epoch,
+                # What it names beyond our log belongs to a history that a restore took back.
+                acked_seq=max(stream.acked_seq, ack if ack <= stream.out_seq else 0),
+                in_paid_until=pace.came(link, stream, now, len(fresh)),
+            )
             tx.wake(apply_topic(link_id))
         kept = (
             None
             if fresh
-            else streams.find_receipt(
-                tx.connection, link_id, "issued", epoch=stream.in_epoch, upto=upto
-            )
+            else streams.find_receipt(tx.connection, link_id, "issued", epoch=epoch, upto=upto)
         )
         jws = kept or receipts.seal_receipt(
             Receipt(
                 link=link_id,
                 of=link.peer_node_id,
-                epoch=stream.in_epoch,
+                epoch=epoch,
                 upto=upto,
                 head=head,
                 handoffs=touched,
                 at=now,
             ),
-            hub.keys.message,
+            keyring.receipt_key(tx, hub, link),
         )
         if fresh:
-            streams.keep_receipt(
-                tx, link_id, "issued", epoch=stream.in_epoch, upto=upto, jws=jws, at=now
-            )
-        return Accepted(jws, upto, why or stopped)
+            streams.keep_receipt(tx, link_id, "issued", epoch=epoch, upto=upto, jws=jws, at=now)
+            fault("inbox.receipt_signed")
+        return Accepted(jws, upto, why or stopped, news=bool(fresh))
 
-    return await hub.db.write(transaction)
+    accepted = await hub.db.write(transaction)
+    fault("inbox.before_answer")
+    return accepted
 
 
 def _continue(
     tx: Tx, hub: Hub, link: Link, stream: Stream, batch: Sequence[VerifiedMessage], now: datetime
 ) -> tuple[list[VerifiedMessage], HubError | None]:
     """The messages of the batch that continue the stream, up to the first that does not fit."""
-    epochs = streams.epoch_table(tx.connection, link.id, "in")
+    epochs = dict(streams.epoch_table(tx.connection, link.id, "in"))
     behind = [one.envelope.seq for one in batch if one.envelope.seq <= stream.in_seq]
     known = inbox.hashes(tx.connection, link.id, behind) if behind else {}
     room = hub.limits.inbox_messages_per_link - (
         inbox.waiting_count(tx.connection, link.id) if len(batch) > 1 or not behind else 0
     )
+    paced = pace.incoming(link, stream, now, len(batch))
     fresh: list[VerifiedMessage] = []
     chains: dict[str, tuple[int, str]] = {}
     seq, head = stream.in_seq, stream.in_head
     for one in batch:
         envelope = one.envelope
-        if any(epoch > envelope.epoch and start <= envelope.seq for epoch, start in epochs):
-            continue  # a copy that a later epoch superseded
+        epoch = expected_epoch(epochs, envelope.seq)
+        if envelope.epoch < epoch:
+            _keep_superseded(tx, link, one, now)
+            continue
+        if envelope.epoch > epoch:
+            return fresh, Untrusted("env_invalid", "The message is of an unknown epoch.")
         if envelope.seq <= seq:
             stored = known.get(envelope.seq) or _among(fresh, envelope.seq)
             if stored is None or stored[1] != one.hash:
-                return fresh, _fork(tx, hub, link, one, now)
+                # Not a proof against the peer where whoever has its old key may have made it.
+                untrusted = peer_keys.check_position(tx, hub, link, one.kid, envelope.seq, now)
+                return fresh, untrusted or _fork(tx, hub, link, one, now)
             continue  # a second copy
         if envelope.seq > seq + 1:
             return fresh, None  # a gap: the receipt tells where it begins
+        untrusted = peer_keys.check_position(tx, hub, link, one.kid, envelope.seq, now)
+        if untrusted is not None:
+            return fresh, untrusted
         if envelope.prev != head:
             return fresh, _fork(tx, hub, link, one, now)
-        if envelope.epoch != stream.in_epoch:
-            return fresh, Untrusted("env_invalid", "The message is of an unknown epoch.")
         if not _continues_handoff(tx, link, one, chains):
             return fresh, Untrusted("env_invalid", "The message breaks the chain of its hand-off.")
-        if link.closed_by_peer_at is not None:
-            # Only here: a second copy of its last words still gets their receipt.
+        if link.closed_by_peer_at is not None and envelope.type != "link.epoch":
+            # Only here: a second copy of its last words still gets their receipt. And a peer that
+            # was restored begins an epoch before it knows again that it closed.
             return fresh, Refused("link_closed", "This link is closed.")
         if link.suspended_by_us and not _is_control(one):
             return fresh, Refused("link_suspended", "This link is suspended.")
         if len(fresh) >= room:
             return fresh, Unavailable("quota_exceeded", "Too many messages wait here.")
+        if len(fresh) >= paced.allowed:
+            return fresh, Unavailable(
+                "rate_limited",
+                "More messages come than were agreed for a minute.",
+                after=paced.wait,
+            )
         fresh.append(one)
         seq, head = envelope.seq, one.hash
+        if envelope.type == "link.keys":
+            link = peer_keys.take_by_position(tx, hub, link, one, now)
     return fresh, None
+
+
+def _keep_superseded(tx: Tx, link: Link, one: VerifiedMessage, now: datetime) -> None:
+    """Keep a copy that a later epoch made void; whoever signs endless ones fills no disk."""
+    if streams.voided_count(tx.connection, link.id, "in") < SUPERSEDED_KEPT:
+        envelope = one.envelope
+        copy = streams.VoidedCopy(
+            envelope.epoch, envelope.seq, envelope.id, one.hash, one.env, one.data_text
+        )
+        streams.keep_voided(tx, link.id, "in", [copy], now)
 
 
 def _among(fresh: Sequence[VerifiedMessage], seq: int) -> tuple[int, str] | None:
@@ -235,7 +293,12 @@ def _store(
 
 async def links_with_work(hub: Hub) -> list[LinkId]:
     """Links whose messages wait to be applied."""
-    return await hub.db.glance(inbox.links_with_waiting)
+
+    def body(connection: Connection) -> list[LinkId]:
+        found = dict.fromkeys(inbox.links_with_waiting(connection))
+        return list(found | dict.fromkeys(streams.reapplying(connection)))
+
+    return await hub.db.glance(body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,39 +314,63 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
 
     One transaction for all of them. A message that fails on our side is rolled back alone,
     tried again a bounded number of times and then parked whole for a person; later messages
-    of the same hand-off wait behind it, all others go on.
+    of the same hand-off wait behind it, all others go on. After a restore our own messages
+    that came back from the peer's log are re-applied between them, each behind what it
+    acknowledged.
     """
 
     def transaction(tx: Tx) -> Applied:
         now = hub.now()
         stream = streams.lock(tx, link_id)
+        fault("inbox.before_apply")
+        if stream.reapplying:
+            return _merge_some(tx, hub, link_id, now)
         parked = inbox.parked_handoffs(tx.connection, link_id)
         rows = inbox.waiting(tx.connection, link_id, parked, APPLY_LIMIT)
-        settled = _apply_in_order(tx, hub, link_id, rows, now) if rows else 0
+        contested = peer_keys.contested_from(tx.connection, link_id)
+        if contested is not None:
+            rows = [row for row in rows if row.seq < contested]
+        settled = _apply_in_order(tx, hub, link_id, stream, rows, now) if rows else 0
         if settled:
-            _advance(tx, link_id, stream, rows, settled, bool(parked))
+            upto = _advance(tx, link_id, stream, rows, settled, bool(parked))
+            amendments.acknowledged(tx, links.get(tx.connection, link_id), upto)
             if len(rows) == APPLY_LIMIT:
                 tx.wake(apply_topic(link_id))
         return Applied(settled, failed=settled < len(rows))
 
-    return await hub.db.write(transaction)
+    applied = await hub.db.write(transaction)
+    if applied.settled:
+        fault("inbox.after_apply")
+    return applied
 
 
 def _apply_in_order(
-    tx: Tx, hub: Hub, link_id: LinkId, rows: Sequence[InboxRow], now: datetime
+    tx: Tx, hub: Hub, link_id: LinkId, stream: Stream, rows: Sequence[InboxRow], now: datetime
 ) -> int:
     """How many of the messages, from the first on, are settled; the next one failed here."""
     link = links.get(tx.connection, link_id)
     repeated = inbox.repeated_ids(tx.connection, link_id, rows[0].seq, rows[-1].seq)
-    settled, done = 0, []
+    settled, done, upto = 0, [], stream.applied_seq
     for row in rows:
-        how = _apply_one(tx, hub, link, row, now, repeated=row.seq in repeated)
+        follows = row.seq == upto + 1
+        how = _apply_one(
+            tx,
+            hub,
+            link,
+            row,
+            now,
+            repeated=row.seq in repeated,
+            follows=follows,
+            again=stream.reapplying,
+        )
         if how is None:
             break
         settled += 1
+        upto += follows
+        fault("inbox.between_messages")
         if how is InboxState.DONE:
             done.append(row)
-        if row.type in incoming.ON_LINK:
+        if incoming.changes_link(row.type):
             # Only such a message changes the link, and those behind it are judged by the new one.
             link = links.get(tx.connection, link_id)
     if done:
@@ -301,32 +388,51 @@ def _count(counter: Counter, types: Iterable[str]) -> None:
 
 def _advance(
     tx: Tx, link_id: LinkId, stream: Stream, rows: list[InboxRow], settled: int, parked: bool
-) -> None:
-    """Move the position up to which everything is settled: later messages `ack` it."""
+) -> int:
+    """Move the position up to which everything is settled; later messages `ack` what it returns."""
     if settled == len(rows) and not parked and rows[0].seq == stream.applied_seq + 1:
         last = rows[-1]
         streams.change(tx, link_id, applied_seq=last.seq, applied_head=last.hash)
-        return
+        return last.seq
     first = inbox.first_unsettled(tx.connection, link_id)
     upto = (first - 1) if first is not None else streams.lock(tx, link_id).in_seq
     if upto > stream.applied_seq:
         row = inbox.at(tx.connection, link_id, upto)
         assert row is not None
         streams.change(tx, link_id, applied_seq=upto, applied_head=row.hash)
+    return max(upto, stream.applied_seq)
 
 
 def _apply_one(
-    tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime, *, repeated: bool
+    tx: Tx,
+    hub: Hub,
+    link: Link,
+    row: InboxRow,
+    now: datetime,
+    *,
+    repeated: bool,
+    follows: bool,
+    again: bool,
 ) -> InboxState | None:
     """DONE where the caller has to settle the row, REFUSED where that was done here.
 
-    None where our side failed: the row must be tried again, or was parked.
+    None where our side failed: the row must be tried again, or was parked. `follows` says that
+    everything before it is settled: what it makes us say then acknowledges it too. `again` says
+    that a restore may have brought it a second time.
     """
     try:
         with tx.part():
+            if again and incoming.was_refused(tx, row):
+                raise incoming.Rejected(Refused("scope_denied", "It was refused before."))
+            if follows:
+                streams.change(tx, link.id, applied_seq=row.seq, applied_head=row.hash)
             incoming.apply(tx, hub, link, row, now, repeated=repeated)
+            fault("inbox.applied_one")
     except incoming.Rejected as rejected:
+        if follows:
+            streams.change(tx, link.id, applied_seq=row.seq, applied_head=row.hash)
         incoming.reject(tx, hub, link, row, rejected.refusal, now)
+        fault("inbox.rejected_one")
         return InboxState.REFUSED
     except Exception as error:  # noqa: BLE001 - the worker's catch: one bad message stops no other
         _failed(tx, hub, link, row, error, now)
@@ -354,6 +460,93 @@ def _failed(tx: Tx, hub: Hub, link: Link, row: InboxRow, error: Exception, now: 
         type=row.type,
     )
     tx.wake(apply_topic(link.id))
+
+
+# --- after a restore ------------------------------------------------------------------------
+
+
+def _merge_some(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> Applied:
+    """Re-apply own messages and apply the peer's, in the order in which one knew of the other."""
+    stream = streams.lock(tx, link_id)
+    if not stream.taken_back:
+        streams.change(tx, link_id, taken_back=True)
+        rebuilding.reserve_numbers(tx, link_id)
+    settled = 0
+    while settled < APPLY_LIMIT:
+        parked = inbox.parked_handoffs(tx.connection, link_id)
+        waiting = parked | outbox.parked_handoffs(tx.connection, link_id)
+        mine = outbox.next_to_reapply(tx.connection, link_id, waiting)
+        if mine is None:
+            streams.change(tx, link_id, reapplying=False)
+            holds.released_if_synced(tx, now)
+            tx.wake(apply_topic(link_id))
+            tx.wake(outgoing.deliver_topic(link_id))
+            return Applied(settled + 1, failed=False)
+        theirs = inbox.waiting(tx.connection, link_id, waiting, 1)
+        if _is_behind(tx, mine, theirs):
+            if not theirs:
+                return Applied(settled, failed=False)  # what it acknowledged is still to come
+            stream = streams.lock(tx, link_id)
+            if not _apply_in_order(tx, hub, link_id, stream, theirs, now):
+                return Applied(settled, failed=True)
+            upto = _advance(tx, link_id, stream, theirs, 1, bool(parked))
+            amendments.acknowledged(tx, links.get(tx.connection, link_id), upto)
+        elif not _reapply_one(tx, hub, link_id, mine, now):
+            return Applied(settled, failed=True)
+        settled += 1
+    tx.wake(apply_topic(link_id))
+    return Applied(settled, failed=False)
+
+
+def _is_behind(tx: Tx, mine: OutboxRow, theirs: Sequence[InboxRow]) -> bool:
+    """Whether a message of ours has its place behind the next one of the peer."""
+    ack = signing.stored_envelope(mine.env).ack
+    acknowledged = 0 if ack is None else ack[0]
+    if theirs:
+        if theirs[0].seq <= acknowledged:
+            return True
+    elif inbox.last_seq(tx.connection, mine.link_id) < acknowledged:
+        return True
+    # Where an older message of the peer was put aside when ours was written, `ack` says less
+    # than was known: nothing is said about a hand-off before its offer.
+    return (
+        mine.handoff_id is not None
+        and mine.type != "handoff.offer"
+        and handoffs.find(tx.connection, mine.handoff_id) is None
+        and not inbox.has_type(tx.connection, mine.link_id, mine.handoff_id, "handoff.offer")
+        and not outbox.said(
+            tx.connection, mine.link_id, "handoff.offer", mine.handoff_id, pending=False
+        )
+    )
+
+
+def _reapply_one(tx: Tx, hub: Hub, link_id: LinkId, row: OutboxRow, now: datetime) -> bool:
+    """Whether its effect is part of our state again; else it is tried again, or was parked."""
+    link = links.get(tx.connection, link_id)
+    try:
+        with tx.part():
+            recovery.reapply(tx, hub, link, row, now)
+    except Exception as error:  # noqa: BLE001 - the worker's catch: one bad message stops no other
+        attempts = row.attempts + 1
+        where = "".join(traceback.format_exception(error)[-3:])[-2000:]
+        outbox.change(tx, link_id, row.seq, attempts=attempts, last_error=where)
+        if attempts >= hub.limits.poison_tries and not isinstance(error, Unavailable):
+            outbox.change(tx, link_id, row.seq, state=DeliveryState.PARKED)
+            hub.metrics.parked.labels("failed").inc()
+            outgoing.alarm(
+                tx,
+                hub,
+                "message_parked",
+                row.id,
+                "A message to {peer} from before the restore does not fit our state and was put "
+                "aside.",
+                now,
+                peer=link.peer_name,
+                type=row.type,
+            )
+            tx.wake(apply_topic(link_id))
+        return False
+    return True
 
 
 async def replay(hub: Hub, row: InboxRow) -> None:

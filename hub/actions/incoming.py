@@ -6,20 +6,33 @@ authentic and is stored, so its stream goes on.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from hub.actions import comments, files, links, outgoing, received_handoffs
+from hub.actions import (
+    amendments,
+    checkpoints,
+    comments,
+    erasures,
+    files,
+    links,
+    outgoing,
+    peer_keys,
+    received_handoffs,
+    suspicions,
+)
 from hub.actions.context import Hub
 from hub.actions.received_handoffs import Handler, Received
 from hub.domain.delivery import DeliveryState
 from hub.domain.disclosure import link_view
-from hub.errors import Refused, Untrusted
+from hub.errors import Refused, Unavailable, Untrusted
 from hub.ids import HandoffId
 from hub.protocol import payloads, signing
+from hub.protocol.encoding import unb64url
 from hub.protocol.problems import REJECTS
-from hub.storage import inbox, outbox
+from hub.storage import agreements, inbox, outbox
 from hub.storage.database import Tx
 from hub.storage.inbox import InboxRow, InboxState
 from hub.storage.links import Link
@@ -27,7 +40,8 @@ from hub.storage.links import Link
 
 def _comment(tx: Tx, hub: Hub, message: Received) -> None:
     handoff = received_handoffs.known(tx, message)
-    comments.receive(tx, hub, handoff, message.said, message.link.peer_name, message.now)
+    direction = message.direction(handoff.party)
+    comments.receive(tx, hub, handoff, message.said, message.link.peer_name, message.now, direction)
 
 
 def _comment_edit(tx: Tx, hub: Hub, message: Received) -> None:
@@ -42,7 +56,8 @@ def _comment_redact(tx: Tx, hub: Hub, message: Received) -> None:
 
 def _file(tx: Tx, hub: Hub, message: Received) -> None:
     handoff = received_handoffs.known(tx, message)
-    files.receive(tx, hub, handoff, message.said, message.link.peer_name, message.now)
+    direction = message.direction(handoff.party)
+    files.receive(tx, hub, handoff, message.said, message.link.peer_name, message.now, direction)
 
 
 def _file_redact(tx: Tx, hub: Hub, message: Received) -> None:
@@ -83,6 +98,8 @@ ON_HANDOFF: Final[Mapping[str, Handler]] = {
     "rating.set": received_handoffs.rating,
     "rating.reply": received_handoffs.rating_reply,
     "subcontract.notice": received_handoffs.notice,
+    "data.erase": erasures.receive,
+    "data.erased": erasures.receive_answer,
 }
 """Messages about a hand-off."""
 
@@ -115,6 +132,7 @@ def receive_rejection(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now
         code=said["code"],
         type=row.type,
     )
+    amendments.rejected(tx, hub, link, row.id, said["code"], now)
 
 
 ON_LINK: Final[Mapping[str, Callable[[Tx, Hub, Link, Mapping[str, Any], datetime], None]]] = {
@@ -126,6 +144,24 @@ ON_LINK: Final[Mapping[str, Callable[[Tx, Hub, Link, Mapping[str, Any], datetime
     "message.rejected": receive_rejection,
 }
 """Messages about the link itself."""
+
+AT_PLACE: Final[
+    Mapping[str, Callable[[Tx, Hub, Link, InboxRow, Mapping[str, Any], datetime], None]]
+] = {
+    "link.amend": amendments.receive_proposal,
+    "link.amended": amendments.receive_acceptance,
+    "link.amend_refused": amendments.receive_refusal,
+    "link.amend_withdrawn": amendments.receive_withdrawal,
+    "link.checkpoint": checkpoints.receive,
+    "link.differences": checkpoints.receive_differences,
+    "link.keys": peer_keys.receive,
+}
+"""Messages about the link whose place in the stream matters."""
+
+
+def changes_link(type_: str) -> bool:
+    """Whether such a message may change what later ones of the same link are judged by."""
+    return type_ in ON_LINK or type_ in AT_PLACE
 
 
 def apply(tx: Tx, hub: Hub, link: Link, row: InboxRow, now: datetime, *, repeated: bool) -> None:
@@ -165,21 +201,59 @@ def _dispatch(
         raise Refused("erased", "The payload of this message was erased.")
     said = _read(row.data)
     payloads.check(row.schema, said, salted=False)
+    if row.type in AT_PLACE:
+        AT_PLACE[row.type](tx, hub, link, row, said, now)
+        return
     if not kind.on_handoff:
         ON_LINK[row.type](tx, hub, link, said, now)
         return
     if row.handoff_id is None:
         raise Refused("schema_invalid", "A message of this type names its hand-off.")
+    envelope = json.loads(unb64url(row.env.split(".")[1]))
     message = Received(
         link=link,
         handoff_id=HandoffId(row.handoff_id),
         message_id=row.id,
         type=row.type,
         said=said,
-        env=row.env,
+        envelope=envelope,
+        agreement=_agreement_of(tx, link, row, envelope),
         now=now,
     )
     ON_HANDOFF[row.type](tx, hub, message)
+
+
+def was_refused(tx: Tx, row: InboxRow) -> bool:
+    """Whether we refused this message before a restore: its sender knows it as refused."""
+    return bool(
+        outbox.said(
+            tx.connection, row.link_id, "message.rejected", None, pending=True, holding=row.id
+        )
+    )
+
+
+def _agreement_of(tx: Tx, link: Link, row: InboxRow, envelope: Mapping[str, Any]) -> str | None:
+    """The revision in force where this message stands, if that is the one it names.
+
+    None: the founding one. Messages about the link are under no terms, and are not judged so.
+    """
+    written = envelope["agr"]
+    if link.revision == 1 and link.amended_seq is None:
+        number, text = 1, None  # nothing was ever amended
+    else:
+        found = agreements.at_peers_place(tx.connection, link, row.seq, envelope.get("ack"))
+        number, text = found.number, found.text
+    if written == number:
+        return text
+    if written > number and inbox.is_parked(tx.connection, link.id, "link.amended"):
+        # Our own failure: what brought that revision waits here for a person.
+        raise Unavailable("overloaded", "An amendment before it was put aside here.")
+    raise Refused(
+        "wrong_revision",
+        "It names revision {written} of the agreement; {number} is in force where it stands.",
+        written=written,
+        number=number,
+    )
 
 
 def _read(text: str) -> dict[str, Any]:
@@ -199,6 +273,7 @@ def reject(tx: Tx, hub: Hub, link: Link, row: InboxRow, refusal: Refused, now: d
     code = refusal.code if refusal.code in REJECTS else "scope_denied"
     inbox.settle(tx, link.id, row.seq, InboxState.REFUSED, now, f"{refusal.code}: {refusal}")
     hub.metrics.rejected.labels(code).inc()
+    suspicions.note(hub, refusal.code, link.id)
     if row.type == "message.rejected" or link.closed_at is not None:
         return  # a link we closed has heard our last word
     outgoing.send(

@@ -11,11 +11,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from urllib.parse import urlsplit
 
-from hub.actions import outgoing
+from hub.actions import keyring, keys, outgoing
 from hub.actions.context import Actor, Hub
 from hub.domain.agreement import Offer, combine, default_offer
-from hub.errors import Conflict, HubError, Refused, Untrusted
+from hub.domain.limits import registrable_domain
+from hub.errors import Conflict, HubError, Refused, Unavailable, Untrusted
+from hub.faults import fault
 from hub.ids import InvitationId, LinkId
 from hub.protocol import agreement as agreements
 from hub.protocol import invitation as invitations
@@ -23,10 +26,10 @@ from hub.protocol import linking, strict_json, versions
 from hub.protocol.agreement import Agreement, AgreementParty
 from hub.protocol.encoding import sha256_b64
 from hub.protocol.invitation import Invitation
-from hub.protocol.keys import KeySet, KeyUse, PublicKey
+from hub.protocol.keys import KeySet, KeyUse
 from hub.protocol.linking import LinkRequest
 from hub.protocol.node_document import NodeDocument
-from hub.storage import audit, links, streams
+from hub.storage import audit, links, nodes, streams
 from hub.storage.database import Tx
 from hub.storage.links import Link, LinkKey, LinkState
 
@@ -76,7 +79,7 @@ async def invite(
             id=invitation.id,
             peer_label=peer_label.strip(),
             secret_hash=hub.hide(invitations.secret_hash(secret)),
-            offer=_offer_text(hub, offer or default_offer()),
+            offer=offer_text(hub, offer or default_offer()),
             compare=compare,
             created_at=now,
             created_by=actor.ref,
@@ -90,6 +93,7 @@ async def invite(
             invitation=invitation.id,
             peer=peer_label,
         )
+        fault("handshake.invited")
         return Invited(
             invitation.id, invitations.encode(invitation), invitations.url(invitation), expires_at
         )
@@ -97,7 +101,7 @@ async def invite(
     return await hub.db.write(transaction)
 
 
-def _offer_text(hub: Hub, offer: Offer) -> str:
+def offer_text(hub: Hub, offer: Offer) -> str:
     """What we offer, as the exact text that both will sign."""
     return strict_json.dump(
         {
@@ -115,7 +119,7 @@ def _offer_text(hub: Hub, offer: Offer) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Offered:
+class Offered:
     """An offer text, read."""
 
     name: str
@@ -126,14 +130,15 @@ class _Offered:
     scopes: Offer
 
 
-def _read_offer(text: str) -> _Offered:
+def read_offer(text: str) -> Offered:
+    """What one party offers. Raises `Refused(malformed)`."""
     try:
         data = strict_json.parse(text, max_bytes=linking.MAX_OFFER, what="offer")
         invitations.check_base_url(data["base_url"])
         name = data["name"]
         if not isinstance(name, str) or not 0 < len(name.strip()) <= 200:
             raise ValueError("name")
-        return _Offered(
+        return Offered(
             name=name,
             base_url=data["base_url"],
             versions=tuple(str(one) for one in data["versions"]),
@@ -249,13 +254,30 @@ def _watch_address(tx: Tx, hub: Hub, base_url: str, node_id: str, name: str, now
             )
 
 
+def _check_room(tx: Tx, hub: Hub, base_url: str) -> None:
+    """Return if few others of the same registered domain wait to be confirmed."""
+    domain = registrable_domain(urlsplit(base_url).hostname or "")
+    waiting = links.in_states(tx.connection, {LinkState.REQUESTED, LinkState.AWAITING_CONFIRMATION})
+    same = sum(
+        registrable_domain(urlsplit(one.peer_base_url).hostname or "") == domain for one in waiting
+    )
+    if same >= hub.limits.pending_links_per_domain:
+        raise Unavailable(
+            "quota_exceeded",
+            "Too many links of {domain} wait to be confirmed.",
+            after=timedelta(hours=1),
+            domain=domain,
+        )
+
+
 def _agree(
     tx: Tx, hub: Hub, kept: links.Invitation, request: LinkRequest, now: datetime
 ) -> Answered:
     if request.key_set.node_id == hub.account.node_id:
         raise Refused("malformed", "A node cannot be linked with itself.")
-    theirs = _read_offer(request.offer_text)
-    ours = _read_offer(kept.offer)
+    theirs = read_offer(request.offer_text)
+    _check_room(tx, hub, theirs.base_url)
+    ours = read_offer(kept.offer)
     link_id = LinkId(hub.new_id("lnk", now))
     agreement = agreements.compose(
         link=link_id,
@@ -276,7 +298,7 @@ def _agree(
         ),
         inviter_offer=kept.offer,
         invitee_offer=request.offer_text,
-        terms=_terms(ours, theirs),
+        terms=combined(ours, theirs),
         legal=LEGAL_HASH,
     )
     # The one who made the invitation handed the code over itself: unless its people asked to
@@ -302,7 +324,7 @@ def _agree(
         suspended_by_peer=False,
         created_at=now,
     )
-    pin_keys(tx, link_id, request.key_set)
+    pin_keys(tx, link_id, request.key_set, request.key_set_jws, now)
     _watch_address(tx, hub, theirs.base_url, request.key_set.node_id, theirs.name, now)
     links.change_invitation(tx, kept.id, link_id=link_id)
     audit.append(
@@ -323,11 +345,12 @@ def _agree(
             now,
             peer=theirs.name,
         )
+    fault("handshake.agreement_made")
     link = links.get(tx.connection, link_id)
     return Answered(link, agreement.text, link.our_signature)
 
 
-def _terms(inviter: _Offered, invitee: _Offered) -> dict[str, object]:
+def combined(inviter: Offered, invitee: Offered) -> dict[str, object]:
     """What follows from two offers; both nodes compute it and must come to the same."""
     return {
         "version": versions.choose(inviter.versions, invitee.versions),
@@ -340,11 +363,13 @@ def _terms(inviter: _Offered, invitee: _Offered) -> dict[str, object]:
     }
 
 
-def pin_keys(tx: Tx, link_id: LinkId, key_set: KeySet) -> None:
+def pin_keys(tx: Tx, link_id: LinkId, key_set: KeySet, text: str, now: datetime) -> None:
     """Pin the peer's current keys: its message key from position 1, its http keys by date."""
+    if key_set.version not in nodes.key_sets_of(tx.connection, key_set.node_id):
+        nodes.keep_key_set(tx, key_set.node_id, key_set.version, text, now)
     message = key_set.only(KeyUse.MSG)
     for entry in key_set.keys:
-        if entry.use is KeyUse.MSG and entry.kid != message.kid:
+        if (entry.use is KeyUse.MSG and entry.kid != message.kid) or key_set.is_revoked(entry.kid):
             continue
         links.add_key(
             tx,
@@ -422,21 +447,22 @@ async def begin(
         if invitation.expires_at <= now:
             raise _expired()
         _watch_address(tx, hub, document.base_url, document.node_id, document.name, now)
-        offer_text = _offer_text(hub, offer or default_offer())
+        offered = offer_text(hub, offer or default_offer())
         nonce = hub.entropy.bytes(invitations.NONCE_BYTES)
         request = linking.seal_link_request(
             invitation_id=invitation.id,
             key_set_jws=hub.key_set_jws,
-            offer_text=offer_text,
+            offer_text=offered,
             nonce=nonce,
             mac=invitations.mac(
                 invitations.secret_hash(invitation.secret),
                 document.node_id,
                 hub.account.node_id,
-                offer_text,
+                offered,
                 nonce,
             ),
             identity=hub.keys.identity,
+            succession_texts=hub.keys.succession,
         )
         # The link's real id is the inviter's to give; until its answer this row stands under one
         # of ours, so that a broken-off handshake can be seen and taken up again.
@@ -466,22 +492,23 @@ async def begin(
             peer=document.node_id,
             invitation=invitation.id,
         )
+        fault("handshake.request_made")
         return Acceptance(link_id, invitation.id, invitation.base_url, request, document)
 
     return await hub.db.write(transaction)
 
 
-def check_agreement(hub: Hub, acceptance: Acceptance, text: str, request_offer: str) -> Agreement:
+def check_agreement(hub: Hub, acceptance: Acceptance, text: str, request: LinkRequest) -> Agreement:
     """The agreement, if it is what our offer, the inviter's and the rules make of each other."""
     agreement = agreements.parse(text)
     ours, theirs = agreement.invitee, agreement.inviter
-    expected = _terms(_read_offer(agreement.inviter_offer), _read_offer(agreement.invitee_offer))
-    inviter_offer = _read_offer(agreement.inviter_offer)
+    expected = combined(read_offer(agreement.inviter_offer), read_offer(agreement.invitee_offer))
+    inviter_offer = read_offer(agreement.inviter_offer)
     if (
         ours.node_id != hub.account.node_id
-        or ours.identity != hub.keys.identity.public
+        or ours.identity != request.identity
         or ours.base_url != hub.account.base_url
-        or agreement.invitee_offer != request_offer
+        or agreement.invitee_offer != request.offer_text
         or theirs.node_id != acceptance.inviter.node_id
         or theirs.identity != acceptance.inviter.identity
         or theirs.base_url != acceptance.base_url
@@ -489,7 +516,7 @@ def check_agreement(hub: Hub, acceptance: Acceptance, text: str, request_offer: 
         or ours.name != hub.account.name
         or inviter_offer.base_url != acceptance.base_url
         or agreement.terms != expected
-        or ours.key_set_version != hub.key_set.version
+        or ours.key_set_version != request.key_set.version
         or theirs.key_set_version != acceptance.inviter.key_set.version
         or agreement.legal != LEGAL_HASH
         or agreement.revision != 1
@@ -507,7 +534,7 @@ async def take_agreement(
 ) -> Link:
     """Keep the agreement the inviter composed, under the id it gave; not signed by us yet."""
     request = linking.open_link_request(acceptance.request)
-    agreement = check_agreement(hub, acceptance, text, request.offer_text)
+    agreement = check_agreement(hub, acceptance, text, request)
     if inviter_signature is not None:
         agreements.check_signature(inviter_signature, agreement, acceptance.inviter.identity)
 
@@ -526,13 +553,15 @@ async def take_agreement(
             links.change(
                 tx, agreement.link, agreement=agreement.text, agreement_hash=agreement.hash
             )
-            pin_keys(tx, agreement.link, acceptance.inviter.key_set)
+            inviter = acceptance.inviter
+            pin_keys(tx, agreement.link, inviter.key_set, inviter.key_set_jws, hub.now())
         elif known.agreement_hash != agreement.hash:
             raise Untrusted(
                 "agreement_mismatch", "The partner's node now shows another agreement than before."
             )
         if inviter_signature is not None:
             links.change(tx, agreement.link, peer_signature=inviter_signature)
+        fault("handshake.agreement_taken")
         return links.get(tx.connection, agreement.link)
 
     return await hub.db.write(transaction)
@@ -560,7 +589,9 @@ async def confirm(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
                 hint="Accept the invitation again: hub link accept CODE",
             )
         agreement = agreements.parse(link.agreement)
-        signature = link.our_signature or agreements.sign(agreement, hub.keys.identity)
+        # By the key the agreement names: the identity may have changed since the request.
+        identity = hub.ring.signer(agreement.party(hub.account.node_id).identity.kid)
+        signature = link.our_signature or agreements.sign(agreement, identity)
         links.change(tx, link_id, our_signature=signature, digits_confirmed_at=now)
         audit.append(tx, at=now, actor=actor.ref, event="link.confirmed", link=link_id)
         audit.resolve_alerts(tx, kind="compare_digits", subject=link_id, at=now)
@@ -570,6 +601,7 @@ async def confirm(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
             # Ours is active only when the inviter has our signature, see `receive_signature`:
             # an active link whose peer knows nothing of it would send into the void.
             links.change(tx, link_id, state=LinkState.AWAITING_CONFIRMATION)
+        fault("handshake.signed")
         tx.wake(HANDSHAKE_TOPIC)
         return links.get(tx.connection, link_id)
 
@@ -585,18 +617,14 @@ async def receive_signature(hub: Hub, link_id: LinkId, signature: str) -> Link:
         if link.agreement is None or link.state is LinkState.VOID:
             raise Refused("not_found", "There is no such link.")
         agreement = agreements.parse(link.agreement)
-        agreements.check_signature(signature, agreement, peer_identity(link))
+        identity = agreement.party(link.peer_node_id).identity
+        agreements.check_signature(signature, agreement, identity)
         if link.peer_signature is None:
             links.change(tx, link_id, peer_signature=signature)
         _activate(tx, hub, link_id, now)
         return links.get(tx.connection, link_id)
 
     return await hub.db.write(transaction)
-
-
-def peer_identity(link: Link) -> PublicKey:
-    """The identity key pinned for the peer."""
-    return PublicKey.from_jwk(json.loads(link.peer_identity))
 
 
 def _activate(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
@@ -612,6 +640,11 @@ def _activate(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
     assert link.agreement_hash is not None
     links.change(tx, link_id, state=LinkState.ACTIVE, active_at=now, handshake=None)
     streams.begin(tx, link_id, link.agreement_hash)
+    assert link.agreement is not None
+    version = agreements.parse(link.agreement).party(hub.account.node_id).key_set_version
+    keyring.agreed(tx, link_id, hub.ring.at_least(version).sets[version])
+    # Where our keys changed during the handshake, the peer hears of it first of all.
+    keys.announce(tx, hub, links.get(tx.connection, link_id), now)
     audit.append(
         tx,
         at=now,
@@ -620,6 +653,7 @@ def _activate(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
         link=link_id,
         agreement=link.agreement_hash,
     )
+    fault("handshake.activated")
 
 
 async def void(hub: Hub, actor: Actor, link_id: LinkId, reason: str) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from hub.actions.context import Hub
+from hub.faults import fault
 from hub.ids import LinkId
 from hub.storage import deliveries
 
@@ -25,6 +26,7 @@ async def hold(hub: Hub, link_id: LinkId) -> bool:
     ends = now + LEASE
     held = await hub.db.write(lambda tx: deliveries.claim(tx, link_id, hub.process, now, ends))
     if held:
+        fault("leases.taken")
         hub.leases[link_id] = ends
     else:
         hub.leases.pop(link_id, None)

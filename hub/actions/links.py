@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from hub.actions import checkpoints, outgoing
 from hub.actions import handoffs as handoff_actions
-from hub.actions import outgoing
 from hub.actions.context import SYSTEM, Actor, Hub
+from hub.actions.files import FETCH_TOPIC
 from hub.actions.handoffs import Particulars
 from hub.domain.disclosure import link_view
 from hub.domain.handoff import PEN, Act, Party, State
 from hub.errors import Conflict
 from hub.ids import LinkId
-from hub.storage import audit, handoffs, links
+from hub.storage import audit, handoffs, links, streams
 from hub.storage.database import Tx
 from hub.storage.links import Link, LinkState
 
@@ -46,11 +47,21 @@ async def resume(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
         link = _agreed(tx, link_id)
         if not link.suspended_by_us:
             raise Conflict("not_suspended", "This link is not suspended by us.")
+        if link.keys_call:
+            raise Conflict(
+                "keys_not_told",
+                "{peer} does not know our new keys yet: it is told as soon as it can be reached.",
+                hint="hub key list",
+                peer=link.peer_name,
+            )
         outgoing.send(tx, hub, link, link_view("link.resume", {}), now=now)
         state = LinkState.SUSPENDED if link.suspended_by_peer else LinkState.ACTIVE
         links.change(tx, link_id, state=state, suspended_by_us=False)
+        tx.wake(FETCH_TOPIC)
         audit.append(tx, at=now, actor=actor.ref, event="link.resumed", link=link_id)
-        audit.resolve_alerts(tx, kind="fork", subject=link_id, at=now)
+        streams.forget_speakers(tx, link_id)  # people know now which copy is the right one
+        for kind in ("fork", "clone", "keys_revoked", "peer_keys_revoked"):
+            audit.resolve_alerts(tx, kind=kind, subject=link_id, at=now)
         return links.get(tx.connection, link_id)
 
     return await hub.db.write(transaction)
@@ -70,6 +81,8 @@ async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Li
                 suspended_by_us=False,
                 state=LinkState.SUSPENDED if link.suspended_by_peer else LinkState.ACTIVE,
             )
+        # Where everything stood at the end is on record, signed, before it is ended.
+        checkpoints.send_in(tx, hub, link, now)
         _end_handoffs(tx, hub, link, reason, now)
         outgoing.send(tx, hub, link, link_view("link.close", {"reason": reason or None}), now=now)
         links.change(tx, link_id, state=LinkState.CLOSED, closed_at=now)
@@ -136,6 +149,7 @@ def receive_resume(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: d
     audit.resolve_alerts(tx, kind="link_suspended", subject=link.id, at=now)
     audit.append(tx, at=now, actor=link.peer_node_id, event="link.resumed", link=link.id)
     tx.wake(outgoing.deliver_topic(link.id))
+    tx.wake(FETCH_TOPIC)
 
 
 def receive_close(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime) -> None:

@@ -10,7 +10,7 @@ from hub.actions.context import Account, Actor
 from hub.clock import Clock, Entropy
 from hub.errors import Misconfigured
 from hub.ids import AgentId, new
-from hub.protocol.keys import KeyEntry, KeySet, KeyUse, open_key_set, seal_key_set
+from hub.protocol.keys import KeyEntry, KeySet, KeyUse, seal_key_set
 from hub.storage import agents, audit, nodes
 from hub.storage.database import Connection, Database, Tx
 from hub.storage.keystore import NodeKeys
@@ -21,18 +21,18 @@ KEY_SET_VALIDITY: Final = timedelta(days=3650)
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The account as stored, with its key set."""
+    """The account as stored, with its first key set."""
 
     account: Account
-    key_set: KeySet
-    key_set_jws: str
+    first_key_set: str
+    newest_version: int  # of the key sets in the database
 
 
 def first_key_set(keys: NodeKeys, now: datetime) -> KeySet:
     """The key set of a new node."""
     until = now + KEY_SET_VALIDITY
     return KeySet(
-        node_id=keys.identity.kid,
+        node_id=keys.node_id,
         version=1,
         identity_version=1,
         keys=tuple(
@@ -63,9 +63,13 @@ async def found(
     def transaction(tx: Tx) -> None:
         if nodes.find(tx.connection) is not None:
             return
-        nodes.add(tx, keys.identity.kid, name, base_url, language, now)
+        nodes.add(tx, keys.node_id, name, base_url, language, now)
         nodes.keep_key_set(
-            tx, keys.identity.kid, 1, seal_key_set(first_key_set(keys, now), keys.identity), now
+            tx,
+            keys.node_id,
+            1,
+            seal_key_set(first_key_set(keys, now), keys.founder or keys.identity),
+            now,
         )
         agents.add(
             tx,
@@ -79,15 +83,18 @@ async def found(
                 disabled_at=None,
             ),
         )
-        audit.append(
-            tx, at=now, actor="system", event="node.founded", node=keys.identity.kid, name=name
-        )
+        audit.append(tx, at=now, actor="system", event="node.founded", node=keys.node_id, name=name)
 
     await db.write(transaction)
 
 
 async def load(db: Database, keys: NodeKeys) -> Identity:
-    """Who this node is. Raises Misconfigured where the keys belong to another database."""
+    """Who this node is.
+
+    The keys on disk may be newer than the database: a rotation was cut off, or the database
+    was restored; `keys.finish` goes on with it. Raises Misconfigured where they are older, or
+    belong to another database.
+    """
 
     def body(connection: Connection) -> Identity:
         stored = nodes.find(connection)
@@ -95,15 +102,30 @@ async def load(db: Database, keys: NodeKeys) -> Identity:
             raise Misconfigured(
                 "no_node_here", "There is no node in this database yet.", hint="hub init"
             )
-        if stored.node_id != keys.identity.kid:
+        if stored.node_id != keys.node_id:
             raise Misconfigured(
                 "keys_differ",
                 "The keys belong to another node than the database.",
                 hint="Restore the keys directory that belongs to this database.",
             )
-        jws = nodes.newest_key_set(connection, stored.node_id)
+        kept = nodes.key_sets_of(connection, stored.node_id)
+        on_disk = {one.version: one.key_set for one in keys.generations}
+        missing = [version for version in sorted(kept) if version > 1 and version not in on_disk]
+        if missing:
+            raise Misconfigured(
+                "keys_too_old",
+                "The keys on disk are older than the database: key set {version} is missing.",
+                hint="Restore the newest backup of the keys directory.",
+                version=missing[0],
+            )
+        if any(kept.get(version, text) != text for version, text in on_disk.items()):
+            raise Misconfigured(
+                "key_sets_differ",
+                "The keys on disk and the database went different ways: both rotated the keys.",
+                hint="Restore the keys directory and the database from one backup.",
+            )
         account = Account(stored.node_id, stored.name, stored.base_url, stored.language)
-        return Identity(account, open_key_set(jws, keys.identity.public), jws)
+        return Identity(account, kept[1], max(kept))
 
     return await db.read(body)
 

@@ -10,19 +10,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
+from typing import Final
 
-from hub.actions import outgoing
+from hub.actions import keyring, outgoing, pace
 from hub.actions.context import Hub
+from hub.actions.runs import SYNC_TOPIC
 from hub.domain.delivery import DeliveryState, Health, backoff, health
-from hub.errors import Conflict, HubError, NotFound, Refused, Untrusted
+from hub.errors import Conflict, HubError, NotFound, Refused, Unavailable, Untrusted
+from hub.faults import fault
 from hub.ids import LinkId, MessageId
 from hub.protocol import jws, payloads, receipts
 from hub.protocol.keys import PublicKey
 from hub.protocol.message import WireMessage, fit_batch
 from hub.storage import audit, deliveries, links, outbox, streams
 from hub.storage.database import Connection, Tx
+from hub.storage.deliveries import Pending
 from hub.storage.links import Link, LinkState
 from hub.storage.outbox import OutboxRow
+
+NOT_STORED: Final = "not_stored"
+"""The peer answered with a receipt for what we knew it had, and for nothing of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +46,51 @@ class Batch:
         return [WireMessage(row.env, row.data) for row in self.rows]
 
 
-async def links_with_work(hub: Hub) -> list[tuple[LinkId, datetime | None]]:
-    """Links that have something to send, and the instant before which they must not be tried."""
+async def links_with_work(hub: Hub) -> list[Pending]:
+    """Links that have something to send, and when each may be tried."""
     return await hub.db.glance(deliveries.pending)
 
 
 async def next_batch(hub: Hub, link_id: LinkId) -> Batch | None:
     """What to send to this peer now; None while there is nothing, or nothing may be sent."""
-    return await hub.db.glance(lambda connection: _next(connection, hub, link_id))
+
+    def body(connection: Connection) -> Batch | None:
+        # Asked again here: what woke the worker may lie before the last failure.
+        next_at = deliveries.get(connection, link_id).next_at
+        if next_at is not None and next_at > hub.now():
+            return None
+        return _next(connection, hub, link_id)
+
+    return await hub.db.glance(body)
 
 
 def _next(connection: Connection, hub: Hub, link_id: LinkId) -> Batch | None:
     link = links.get(connection, link_id)
     stream = streams.get(connection, link_id)
-    if stream is None or stream.out_seq == stream.receipted_seq:
+    if stream is None or not stream.synced or stream.out_seq == stream.receipted_seq:
         return None
+    if link.keys_call:
+        return None  # the peer has to know our keys before it can believe anything more
     rows = outbox.after(connection, link_id, stream.receipted_seq, hub.limits.message_batch)
     if link.state is LinkState.SUSPENDED:
         # Only control messages leave now, and none may overtake another.
         rows = list(takewhile(lambda row: row.control, rows))
+    rows = rows[: pace.outgoing(link, stream, hub.now(), len(rows)).allowed]
     fitting = fit_batch([WireMessage(row.env, row.data) for row in rows])
     return Batch(link, rows[:fitting], stream.in_seq) if fitting else None
 
 
 def msg_key(tx: Tx, link_id: str, kid: str) -> PublicKey:
-    """The peer's pinned message key of this name. Raises Untrusted(key_unknown)."""
+    """The peer's message key of this name, an earlier one too: receipts overlap a rotation.
+
+    Raises Untrusted(key_unknown | key_revoked).
+    """
     for key in links.keys(tx.connection, link_id):
         if key.kid == kid and key.use == "msg":
+            if key.revoked_at is not None:
+                raise Untrusted(
+                    "key_revoked", "The message is signed by a revoked key.", because=kid
+                )
             return links.public_key(key)
     raise Untrusted("key_unknown", "The message is signed by an unknown key.", because=kid)
 
@@ -74,28 +99,49 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
     """The peer has what the receipt covers; what to send next.
 
     Raises Untrusted for a receipt that is not the pinned key's, is about another stream, or
-    names other hashes than ours: then nothing has changed.
+    names other hashes than ours: then nothing has changed. Raises Unavailable(sync_required)
+    where it shows that one of the two was put back: the link is synced before anything passes.
     """
 
-    def transaction(tx: Tx) -> Batch | None:
+    def transaction(tx: Tx) -> Batch | Unavailable | None:
         now = hub.now()
         key = msg_key(tx, link_id, jws.peek(text).kid)
         receipt = receipts.open_receipt(text, key, link=link_id, of=hub.account.node_id)
+        link = links.get(tx.connection, link_id)
         stream = streams.lock(tx, link_id)
-        news = receipt.epoch == stream.out_epoch and receipt.upto > stream.receipted_seq
+        row = outbox.at(tx.connection, link_id, receipt.upto)
+        ours = row is not None and row.hash == receipt.head
+        if receipt.epoch > stream.out_epoch or (receipt.upto < stream.receipted_seq and ours):
+            # The peer heard of an epoch we do not know: another copy of us speaks, or we were
+            # put back without noticing. Or it has less than it said once. Ask before going on.
+            streams.change(tx, link_id, synced=False)
+            tx.wake(SYNC_TOPIC)
+            return Unavailable("sync_required", "The partner's node stands elsewhere.")
+        news = receipt.epoch == (stream.out_epoch if row is None else row.epoch) and (
+            receipt.upto > stream.receipted_seq
+        )
         if news:
-            row = outbox.at(tx.connection, link_id, receipt.upto)
-            if row is None or row.hash != receipt.head:
+            if not ours:
                 raise Untrusted(
                     "malformed",
                     "The receipt does not fit what was sent.",
                     because=f"upto {receipt.upto}",
                 )
             outbox.settle_upto(tx, link_id, stream.receipted_seq, receipt.upto, now)
-            streams.change(tx, link_id, receipted_seq=receipt.upto)
+            paid = pace.went(link, stream, now, receipt.upto - stream.receipted_seq)
+            streams.change(
+                tx,
+                link_id,
+                receipted_seq=receipt.upto,
+                receipted_max=max(stream.firm_seq, receipt.upto),
+                out_paid_until=paid,
+            )
+            if (rest := pace.resting_until(link, paid, now)) is not None:
+                deliveries.pace(tx, link_id, rest)
             streams.keep_receipt(
                 tx, link_id, "received", epoch=receipt.epoch, upto=receipt.upto, jws=text, at=now
             )
+            fault("outbox.receipt_recorded")
             hub.metrics.sent.inc(receipt.upto - stream.receipted_seq)
         following = _next(tx.connection, hub, link_id)
         if not news and following is not None:
@@ -109,7 +155,10 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
         deliveries.succeeded(tx, link_id, now)
         return following
 
-    return await hub.db.write(transaction)
+    found = await hub.db.write(transaction)
+    if isinstance(found, Unavailable):
+        raise found  # after it is noted that the link is not synced
+    return found
 
 
 async def record_failure(
@@ -139,9 +188,16 @@ async def record_failure(
             since=since,
             error=f"{error.code}: {error.because or error.code}"[:500],
         )
-        _tell_people(tx, hub, link, now - since, now)
+        fault("outbox.failure_recorded")
+        tell_people(tx, hub, link, now - since, now)
+        keyring.heed_answer(tx, hub, link.id, error)
         if error.code == "link_suspended" and isinstance(error, Refused):
             _suspended_by_peer(tx, batch)
+        if error.code == NOT_STORED:
+            # It stands elsewhere than we think: behind a gap, or beyond an epoch that a process
+            # of ours asked for and did not live to begin.
+            streams.change(tx, link.id, synced=False)
+            tx.wake(SYNC_TOPIC)
         return now + wait
 
     return await hub.db.write(transaction)
@@ -154,7 +210,8 @@ def _suspended_by_peer(tx: Tx, batch: Batch) -> None:
         links.change(tx, link.id, suspended_by_peer=True, state=LinkState.SUSPENDED)
 
 
-def _tell_people(tx: Tx, hub: Hub, link: Link, failing_for: timedelta, now: datetime) -> None:
+def tell_people(tx: Tx, hub: Hub, link: Link, failing_for: timedelta, now: datetime) -> None:
+    """Put a long silence before a person's eyes, once a degree."""
     how = health(failing_for)
     if how in {Health.OVERDUE, Health.UNREACHABLE}:
         outgoing.alarm(
@@ -177,6 +234,7 @@ async def sign_of_life(hub: Hub, link_id: LinkId) -> None:
         if how.failures:
             deliveries.try_now(tx, link_id)
             tx.wake(outgoing.deliver_topic(link_id))
+            tx.wake(SYNC_TOPIC)
 
     await hub.db.write(transaction)
 
@@ -187,6 +245,7 @@ async def retry_now(hub: Hub, link_id: LinkId) -> None:
     def transaction(tx: Tx) -> None:
         deliveries.try_now(tx, link_id)
         tx.wake(outgoing.deliver_topic(link_id))
+        tx.wake(SYNC_TOPIC)
 
     await hub.db.write(transaction)
 
@@ -212,15 +271,45 @@ async def resend(hub: Hub, row: OutboxRow) -> MessageId:
     return await hub.db.write(transaction)
 
 
+async def reapply_again(hub: Hub, row: OutboxRow) -> None:
+    """Try once more to make the effect of a message from before a restore."""
+
+    def transaction(tx: Tx) -> None:
+        outbox.change(tx, row.link_id, row.seq, state=DeliveryState.RECEIVED, attempts=0)
+        streams.change(tx, row.link_id, reapplying=True)
+        audit.resolve_alerts(tx, kind="message_parked", subject=row.id, at=hub.now())
+        tx.wake(f"apply:{row.link_id}")
+
+    await hub.db.write(transaction)
+
+
+async def leave_out(hub: Hub, row: OutboxRow, actor: str, reason: str) -> None:
+    """A person lets our state be as it is, without the effect of this message."""
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        outbox.change(
+            tx,
+            row.link_id,
+            row.seq,
+            state=DeliveryState.RECEIVED,
+            reapply=False,
+            last_error=f"{row.last_error} | {reason}",
+        )
+        streams.change(tx, row.link_id, reapplying=True)  # what waited behind it goes on
+        audit.resolve_alerts(tx, kind="message_parked", subject=row.id, at=now)
+        audit.append(
+            tx, at=now, actor=actor, event="message.skipped", message=row.id, reason=reason
+        )
+        tx.wake(f"apply:{row.link_id}")
+
+    await hub.db.write(transaction)
+
+
 async def dismiss(hub: Hub, row: OutboxRow, actor: str, reason: str) -> None:
     """A person has seen a refused message and lets it be."""
     if row.state is not DeliveryState.FAILED:
-        raise Conflict(
-            "not_failed",
-            "A message that the peer has not received yet cannot be skipped: later ones build "
-            "on it.",
-            hint="It is tried again by itself. To stop the exchange: hub link suspend",
-        )
+        raise Conflict("not_failed", "The peer has this message; there is nothing to skip.")
 
     def transaction(tx: Tx) -> None:
         now = hub.now()

@@ -10,14 +10,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from hub.actions import effects, keyring
 from hub.actions.context import Hub
 from hub.domain.disclosure import PublicView
 from hub.errors import Refused
+from hub.faults import fault
 from hub.ids import HandoffId, MessageId
 from hub.protocol import payloads, signing
 from hub.protocol.message import MAX_DATA, Envelope
 from hub.storage import audit, outbox, streams
-from hub.storage.database import Tx
+from hub.storage.database import Overtaken, Tx
 from hub.storage.links import AGREED, Link
 from hub.storage.outbox import OutboxRow
 
@@ -25,6 +27,11 @@ from hub.storage.outbox import OutboxRow
 def deliver_topic(link_id: str) -> str:
     """The topic woken when this link has something to send."""
     return f"deliver:{link_id}"
+
+
+def apply_topic(link_id: str) -> str:
+    """The topic woken when messages of this link wait to be applied."""
+    return f"apply:{link_id}"
 
 
 def send(
@@ -39,6 +46,7 @@ def send(
 ) -> MessageId:
     """Queue a message to the peer of this link; its id.
 
+    What was said before a restore is not said again: then the id is that of the first time.
     Raises `Refused` where the payload breaks its own schema or is too large: nothing that a
     peer must refuse is ever signed.
     """
@@ -67,6 +75,11 @@ def _send(
     kind = payloads.TYPES[type_]
     payloads.check(kind.schema_id, data, salted=False)
     stream = streams.lock(tx, link.id)
+    before = effects.said_before(tx.connection, stream, type_, handoff_id, data)
+    if before is not None:
+        return before.id
+    if stream.revision != link.revision:
+        raise Overtaken  # an amendment came into force since the link was read
     assert link.agreement_hash is not None
     hseq = hprev = None
     if handoff_id is not None:
@@ -82,7 +95,7 @@ def _send(
         epoch=stream.out_epoch,
         seq=stream.out_seq + 1,
         prev=stream.out_head,
-        agreement=link.revision,
+        agreement=stream.revision,
         ack=(stream.applied_seq, stream.applied_head) if stream.applied_seq else None,
         type=type_,
         must=kind.must,
@@ -94,7 +107,12 @@ def _send(
         cause=None if cause is None else MessageId(cause),
     )
     try:
-        sealed = signing.seal(envelope, data, hub.entropy.bytes(16), hub.keys.message)
+        sealed = signing.seal(
+            envelope,
+            data,
+            hub.entropy.bytes(16),
+            keyring.signing_key(tx, hub, link.id, envelope.seq),
+        )
     except ValueError as error:
         raise Refused(
             "message_too_large",
@@ -121,9 +139,22 @@ def _send(
     streams.change(tx, link.id, out_seq=sealed.envelope.seq, out_head=sealed.hash)
     if handoff_id is not None:
         streams.change_handoff(tx, link.id, handoff_id, out_hseq=hseq, out_hhead=sealed.hash)
+    fault("outbox.sealed")
     tx.wake(deliver_topic(link.id))
     hub.metrics.sealed.labels(type_).inc()
     return MessageId(sealed.envelope.id)
+
+
+def said_before(
+    tx: Tx, link: Link, view: PublicView, handoff_id: HandoffId | None = None
+) -> MessageId | None:
+    """The message of ours, from before a restore, that says this already; None: it is news.
+
+    Its effect here is made when its turn to be re-applied comes, with the instants it has.
+    """
+    stream = streams.lock(tx, link.id)
+    found = effects.said_before(tx.connection, stream, view.kind, handoff_id, view.to_data())
+    return None if found is None else found.id
 
 
 def alarm(

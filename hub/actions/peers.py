@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hub.actions import keyring, peer_keys
 from hub.actions.context import Hub
 from hub.errors import NotFound, Refused, Unavailable, Untrusted
 from hub.ids import LinkId
@@ -26,6 +27,8 @@ class PeerKeys:
     http: dict[str, tuple[PublicKey, datetime | None]]
     msg: dict[str, PublicKey]
     failing: bool  # our deliveries to it failed lately
+    identity: PublicKey  # pinned
+    told: int  # the newest key set of ours that it is known to have
 
     def http_key(self, kid: str, now: datetime) -> PublicKey | None:
         """The http key of this name, if its time is not over."""
@@ -55,10 +58,12 @@ async def keys(hub: Hub, link_id: LinkId) -> PeerKeys | None:
             http={
                 key.kid: (links.public_key(key), key.not_after)
                 for key in pinned
-                if key.use == "http"
+                if key.use == "http" and key.revoked_at is None
             },
             msg={key.kid: links.public_key(key) for key in pinned if key.use == "msg"},
             failing=deliveries.get(connection, link_id).failures > 0,
+            identity=peer_keys.peer_identity(link),
+            told=keyring.told_version(connection, link),
         )
 
     return await hub.db.glance(body)
@@ -90,6 +95,10 @@ async def log(
         if ours:
             if found.suspended_by_us:
                 raise Refused("link_suspended", "This link is suspended.")
+            stream = streams.get(connection, link_id)
+            if stream is None or not stream.synced:
+                # What is not synced may have to be signed again.
+                raise Unavailable("sync_required", "This node was started anew.")
             rows = outbox.after(connection, link_id, start - 1, limit)
             found_messages = [WireMessage(row.env, row.data) for row in rows]
         else:
@@ -110,7 +119,9 @@ def _readable(hub: Hub, link: Link) -> None:
 
 
 async def readable_file(hub: Hub, link_id: LinkId, sha256: str) -> int:
-    """The size of a file a message on this link named to the peer.
+    """The size of a file that a message on this link named, to the peer or by it.
+
+    Of the peer's own files those are meant whose bytes it sent us: it may have lost them since.
 
     Raises NotFound for any other digest, whether we have it or not, and for a file that we
     announced and could not get ourselves; Unavailable where it is on its way to us.
@@ -120,7 +131,7 @@ async def readable_file(hub: Hub, link_id: LinkId, sha256: str) -> int:
 
     def body(connection: Connection) -> Link | None:
         found = links.get(connection, link_id)
-        if not attachments.is_shared_with(connection, link_id, sha256):
+        if not attachments.may_be_read_by(connection, link_id, sha256):
             return None
         return found if here or attachments.is_expected(connection, sha256) else None
 

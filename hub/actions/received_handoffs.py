@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub.actions import chains, files, outgoing, steps, terms, tickets
+from hub.actions import chains, files, outgoing, rebuilding, steps, terms, tickets
 from hub.actions import handoffs as own
 from hub.actions.context import SYSTEM, Hub
 from hub.actions.handoffs import Particulars
@@ -18,10 +17,12 @@ from hub.domain.comment import Author, Role
 from hub.domain.disclosure import COMPANY_REF
 from hub.domain.handoff import PEN, Act, Party, Request, State, check_request
 from hub.domain.rating import check_rating, check_reply
+from hub.domain.replay import rating_changes
 from hub.errors import NotFound, Refused
 from hub.ids import HandoffId
-from hub.protocol.encoding import parse_instant, unb64url
-from hub.storage import audit, handoffs
+from hub.protocol import signing
+from hub.protocol.encoding import parse_instant
+from hub.storage import audit, handoffs, outbox
 from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
 from hub.storage.links import Link
@@ -36,14 +37,18 @@ class Received:
     message_id: str
     type: str
     said: dict[str, Any]
-    env: str  # as it was signed; verified before it was stored
+    envelope: Mapping[str, Any]  # as it was signed; verified before it was stored
+    agreement: str | None  # the revision in force where it stands; None: the founding one
     now: datetime
 
     @property
     def at(self) -> datetime:
         """The sender's clock: recorded as the instant of its step."""
-        payload = self.env.split(".")[1]
-        return parse_instant(json.loads(unb64url(payload))["ts"])
+        return parse_instant(self.envelope["ts"])
+
+    def direction(self, our_party: Party) -> Direction:
+        """The terms it is judged by: those in force where it stands in the peer's stream."""
+        return terms.direction(self.link, our_party, self.agreement or self.link.agreement)
 
 
 def offer(tx: Tx, hub: Hub, message: Received) -> None:
@@ -54,9 +59,10 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
     if link.closed_at is not None:
         # It crossed our closing. A ticket here could be neither declined nor worked on.
         raise Refused("scope_denied", "This link is closed.")
-    direction = terms.direction(link, Party.CONTRACTOR)
+    direction = message.direction(Party.CONTRACTOR)
     why_not = _why_not(tx, message, direction)
-    ticket = tickets.receive(tx, hub, said, now)
+    answered = rebuilding.was_answered(tx, link, message.handoff_id)
+    ticket = rebuilding.child_ticket(tx, hub, link, message.handoff_id, said, now)
     handoffs.add(
         tx,
         id=message.handoff_id,
@@ -78,7 +84,7 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
         rating_reply_rev=0,
     )
     handoff = handoffs.lock(tx, message.handoff_id)
-    files.receive_in(tx, hub, handoff, said["files"], now, comment_id=None)
+    files.receive_in(tx, hub, handoff, said["files"], now, comment_id=None, direction=direction)
     handoffs.record(
         tx,
         handoff.id,
@@ -97,6 +103,12 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
         ticket=ticket.number,
         handoff=handoff.id,
     )
+    if answered:
+        # Before a restore: what we said to it comes back from the principal's log.
+        told = rebuilding.number_of(tx, link, handoff.id)
+        if told is not None and told[0] != ticket.number:
+            _tell_number(tx, hub, handoff, ticket.number, now)
+        return
     if why_not is not None:
         own.act_in(
             tx,
@@ -110,9 +122,11 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
         )
         return
     # Both sides name the other's number from the first moment, not only once somebody answers.
-    own.send_statement(
-        tx, hub, handoff, "handoff.plan", {"number": ticket.number}, now=now, actor=SYSTEM
-    )
+    _tell_number(tx, hub, handoff, ticket.number, now)
+
+
+def _tell_number(tx: Tx, hub: Hub, handoff: Handoff, number: str, now: datetime) -> None:
+    own.send_statement(tx, hub, handoff, "handoff.plan", {"number": number}, now=now, actor=SYSTEM)
 
 
 _DECLINE_CODES: Final[Mapping[str, str]] = {
@@ -175,12 +189,15 @@ def step(tx: Tx, hub: Hub, message: Received) -> None:
         actor=message.link.peer_name,
         message_id=message.message_id,
     )
+    if act is Act.CANCELLED:
+        _check_asked(tx, handoff, Request.CANCEL, message)
     if act is Act.ACCEPT:
         handoffs.change(tx, handoff.id, peer_number=message.said["number"])
     if act is Act.RESOLVE:
         peer = message.link.peer_name
         author = Author(ref=COMPANY_REF, display=peer, role=Role.AGENT, account=peer)
-        files.receive_own(tx, hub, handoff, message.said["files"], author, message.now)
+        direction = message.direction(handoff.party)
+        files.receive_own(tx, hub, handoff, message.said["files"], author, message.now, direction)
     if act is Act.CANCEL:
         own.cancel_below(tx, hub, handoff, message.said["reason"], message.now)
     if detached_work:
@@ -207,7 +224,7 @@ def _check_return(handoff: Handoff, message: Received) -> None:
         raise Refused("wrong_pen", "The work is in another round here.")
     if handoff.state is not State.CLOSED or handoff.closed_at is None:
         return
-    direction = terms.direction(message.link, Party.CONTRACTOR)
+    direction = message.direction(Party.CONTRACTOR)
     # Both instants are the principal's own claims, so both nodes come to the same verdict,
     # however long the message was on its way.
     if message.at > handoff.closed_at + timedelta(days=direction.warranty_days):
@@ -257,7 +274,7 @@ def cancel_request(tx: Tx, hub: Hub, message: Received) -> None:
     )
     _record_request(tx, handoff, message)
     handoff = handoffs.lock(tx, handoff.id)
-    direction = terms.direction(message.link, Party.CONTRACTOR)
+    direction = message.direction(Party.CONTRACTOR)
     if handoff.state is State.OFFERED or direction.cancel is CancelPolicy.AUTO:
         own.act_in(
             tx,
@@ -303,6 +320,7 @@ def cancel_refused(tx: Tx, hub: Hub, message: Received) -> None:
     handoff = _known(tx, message)
     if handoff.party is not Party.PRINCIPAL:
         raise Refused("wrong_pen", "Only the contractor answers a cancel request.")
+    _check_asked(tx, handoff, Request.CANCEL, message)
     _answered(tx, handoff, message)
     if handoff.detached_at is not None:
         _tell_both_worked(tx, hub, handoff, message)
@@ -343,7 +361,24 @@ def retract_refused(tx: Tx, hub: Hub, message: Received) -> None:
     handoff = _known(tx, message)
     if handoff.party is not Party.CONTRACTOR:
         raise Refused("wrong_pen", "Only the principal answers this request.")
+    _check_asked(tx, handoff, Request.RETRACT, message)
     _answered(tx, handoff, message)
+
+
+def _check_asked(tx: Tx, handoff: Handoff, request: Request, message: Received) -> None:
+    """Return if the message answers a request of ours about this very hand-off.
+
+    Open or not: an answer may cross a step that settled the request here. One whose words were
+    pruned cannot be told apart any more and counts.
+    """
+    for event in handoffs.history(tx.connection, handoff.id):
+        if event.event == request and event.party == handoff.party and event.message_id:
+            row = outbox.find(tx.connection, event.message_id)
+            if row is None or row.data is None:
+                return
+            if signing.read_data(row.data).get("request_id") == message.said["request_id"]:
+                return
+    raise Refused("scope_denied", "This hand-off has no such request.")
 
 
 def _answered(tx: Tx, handoff: Handoff, message: Received) -> None:
@@ -401,7 +436,7 @@ def rating(tx: Tx, hub: Hub, message: Received) -> None:
         last_rev=handoff.rating_rev,
         criteria=said.get("criteria"),
     )
-    handoffs.change(tx, handoff.id, **steps.rating_columns(said, said["rev"]))
+    handoffs.change(tx, handoff.id, **rating_changes(said, said["rev"]))
     _record_request(tx, handoff, message)
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.actions.context import Hub
 from hub.errors import Refused
+from hub.faults import fault
 from hub.storage import agents
 from hub.storage.database import Connection, Database, Tx
 
@@ -91,6 +92,7 @@ async def once(
             raise
         return found
     assert keeping.answer is not None
+    fault("answer.before_given")
     return keeping.answer
 
 
@@ -148,6 +150,7 @@ class _Keeping:
             result = body(tx)
             self.answer = self._answer(tx.connection, result)
             _keep(tx, self._hub, self._request, self.answer)
+            fault("answer.kept")
             return result
 
         return await self._db.write(transaction)

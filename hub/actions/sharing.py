@@ -84,15 +84,36 @@ def sent_along(tx: Tx, kind: str, local_id: str, *, listening: bool) -> list[tup
     return found
 
 
+def announced_apart(tx: Tx, handoff_id: HandoffId, comment_id: str) -> list[str]:
+    """Ids, as the other side knows them, of a comment's files that another message named."""
+    comment = comments.find(tx.connection, comment_id)
+    assert comment is not None
+    beside = comments.named_beside(tx.connection, handoff_id, comment_id)
+    apart = []
+    for row in attachments.of_ticket(tx.connection, comment.ticket_id):
+        if row.comment_id != comment.id:
+            continue
+        remote_id, sent = comments.refs_of(tx.connection, "att", row.id).get(
+            handoff_id, ("", False)
+        )
+        if sent and remote_id not in beside:
+            apart.append(remote_id)
+    return apart
+
+
 def share_files(tx: Tx, handoff_id: HandoffId, view: PublicView) -> None:
     """The message names these files: both sides know them as one, and the peer may read them."""
     files: Any = view.to_data().get("files", [])
     for one in files:
-        attachment_id = one["attachment_id"]
-        if handoff_id not in comments.refs_of(tx.connection, "att", attachment_id):
-            comments.refer(
-                tx, handoff_id, "att", remote_id=attachment_id, local_id=attachment_id, sent=True
-            )
+        share_file(tx, handoff_id, one["attachment_id"])
+
+
+def share_file(tx: Tx, handoff_id: HandoffId, attachment_id: str) -> None:
+    """A file of ours is known across this hand-off, under our own id."""
+    if handoff_id not in comments.refs_of(tx.connection, "att", attachment_id):
+        comments.refer(
+            tx, handoff_id, "att", remote_id=attachment_id, local_id=attachment_id, sent=True
+        )
 
 
 def announce(

@@ -13,33 +13,16 @@ from typing import Any, Final
 
 from hub.actions import chains, outgoing
 from hub.actions.context import Hub
-from hub.domain.handoff import OVER, PEN, Act, Party, Request, State, after
+from hub.domain.handoff import OVER, Act, Party, State, after
+from hub.domain.replay import REQUEST_CLOSED, step_changes, still_asked
 from hub.domain.ticket import TicketStatus, status_for
 from hub.protocol.encoding import parse_instant
 from hub.storage import audit, handoffs, tickets
 from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
 
-_COLUMNS: Final[Mapping[Act, Mapping[str, str]]] = {
-    Act.ACCEPT: {"due_promised": "due_promised", "assignee": "assignee"},
-    Act.DECLINE: {"text": "reason"},
-    Act.START: {"plan": "plan"},
-    Act.PEND: {"reason": "pend_reason", "until": "pend_until", "stops_clock": "stops_clock"},
-    Act.RESOLVE: {
-        "resolution": "resolution",
-        "code": "resolution_code",
-        "effort_minutes": "effort_minutes",
-    },
-    Act.HAND_BACK: {"reason": "reason", "effort_minutes": "effort_minutes"},
-    Act.CONFIRM: {},
-    Act.RETURN: {"reason": "reason", "round": "round"},
-    Act.CLOSE: {"reason": "reason"},
-    Act.CANCEL: {"reason": "reason"},
-    Act.CANCELLED: {"effort_minutes": "effort_minutes"},
-}
-"""Which member of each message becomes which column, on both sides."""
-
-_INSTANTS: Final = frozenset({"due_promised", "pend_until", "eta"})
+_INSTANTS: Final = frozenset({"due_promised", "pend_until"})
+"""Columns whose words are instants; the others of a step are told when it was made."""
 
 _ALARMING: Final = frozenset({State.DECLINED, State.HANDED_BACK})
 """The principal is left without a contractor: a person must look."""
@@ -47,38 +30,9 @@ _ALARMING: Final = frozenset({State.DECLINED, State.HANDED_BACK})
 
 def columns(act: Act, said: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     """What the words of this act change in a hand-off, besides its state."""
-    changed: dict[str, Any] = {}
-    for member, column in _COLUMNS[act].items():
-        if said.get(member) is not None:
-            value = said[member]
-            changed[column] = parse_instant(value) if column in _INSTANTS else value
-    if act is Act.DECLINE and "reason" not in changed:
-        changed["reason"] = said["code"]
-    if act is Act.START:
-        changed["work_started"] = True
-    if act in {Act.START, Act.RESOLVE, Act.HAND_BACK, Act.CANCELLED}:
-        changed |= {"pend_reason": None, "pend_until": None, "stops_clock": None}
-    if act is Act.RESOLVE:
-        changed["resolved_at"] = at
-    if act is Act.CLOSE:
-        changed["closed_at"] = at
-    if act is Act.CONFIRM:
-        changed["confirmed_at"] = at
-        if (rating := said.get("rating")) is not None:
-            changed |= rating_columns(rating, 1)
-    if act is Act.RETURN:
-        # A new round is judged anew; what was said of the last one stays in the history.
-        changed |= {"resolved_at": None, "confirmed_at": None, "closed_at": None}
-    return changed
-
-
-def rating_columns(rating: Mapping[str, Any], rev: int) -> dict[str, Any]:
-    """What a rating changes in a hand-off."""
     return {
-        "score": rating["score"],
-        "rating_criteria": rating.get("criteria") or {},
-        "rating_text": rating.get("text"),
-        "rating_rev": rev,
+        name: parse_instant(value) if name in _INSTANTS and value is not None else value
+        for name, value in step_changes(act, said, at).items()
     }
 
 
@@ -101,8 +55,8 @@ def take(
     """
     target = after(act, by, handoff.state)
     changes = columns(act, said, at)
-    if handoff.request is not None and not _still_asked(handoff.request, target):
-        changes |= request_closed()
+    if handoff.request is not None and not still_asked(handoff.request, target):
+        changes |= REQUEST_CLOSED
         _request_settled(tx, handoff, now)
     handoffs.change(tx, handoff.id, state=target, since=at, **changes)
     handoffs.record(
@@ -121,35 +75,14 @@ def take(
     return target
 
 
-def _still_asked(request: str, target: State) -> bool:
-    """Whether an open request makes sense in the new state; else the step itself answers it.
-
-    An answer that is on its way all the same finds no open request and is only recorded.
-    """
-    if request == Request.CANCEL:
-        return PEN[target] is Party.CONTRACTOR
-    return target is State.RESOLVED
-
-
 def _request_settled(tx: Tx, handoff: Handoff, now: datetime) -> None:
     audit.resolve_alerts(tx, kind="cancel_requested", subject=handoff.id, at=now)
 
 
 def close_request(tx: Tx, handoff: Handoff, now: datetime) -> None:
     """The open request of a hand-off was answered by words, not by a step."""
-    handoffs.change(tx, handoff.id, **request_closed())
+    handoffs.change(tx, handoff.id, **REQUEST_CLOSED)
     _request_settled(tx, handoff, now)
-
-
-def request_closed() -> dict[str, Any]:
-    """The open request of a hand-off is answered."""
-    return {
-        "request": None,
-        "request_id": None,
-        "request_reason": None,
-        "request_at": None,
-        "request_deadline": None,
-    }
 
 
 def _follow(tx: Tx, hub: Hub, handoff: Handoff, target: State, now: datetime) -> None:

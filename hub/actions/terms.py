@@ -18,15 +18,20 @@ def _direction(agreement: str, inviter_is: Party) -> Direction:
     return direction_of(agreements.parse(agreement).terms["directions"], inviter_is=inviter_is)
 
 
-def direction(link: Link, our_party: Party) -> Direction:
-    """The terms of the direction in which we are this party. Raises Refused before an agreement."""
-    if link.agreement is None:
+def direction(link: Link, our_party: Party, agreement: str | None = None) -> Direction:
+    """The terms of the direction in which we are this party.
+
+    Those in force in our stream; with `agreement`, those of that text: what a peer wrote is
+    judged by the revision in force where it stands. Raises Refused before an agreement.
+    """
+    agreement = agreement or link.in_force or link.agreement
+    if agreement is None:
         raise Refused(
             "link_not_active",
             "The link with {peer} has no agreement yet.",
             peer=link.peer_name,
         )
-    return _direction(link.agreement, our_party if link.inviter else our_party.other)
+    return _direction(agreement, our_party if link.inviter else our_party.other)
 
 
 def withheld(handoff: Handoff | Side) -> Withheld:

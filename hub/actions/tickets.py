@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from hub.actions import files, outgoing, sharing
+from hub.actions import files, outgoing, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import disclosure
 from hub.domain import ticket as rules
@@ -25,7 +25,7 @@ from hub.domain.ticket import (
     TicketStatus,
 )
 from hub.errors import Refused
-from hub.ids import AgentId, TicketId, is_id
+from hub.ids import AgentId, HandoffId, TicketId, is_id
 from hub.protocol.encoding import parse_instant
 from hub.storage import agents, audit, handoffs, tickets
 from hub.storage.database import Tx
@@ -131,6 +131,9 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
                 hint="Ask for the change in a public comment.",
                 name=min(foreign),
             )
+        for one in everyone:
+            if one.state not in OVER:
+                settled.check(tx, one.link_id, one.id)
         if "assignee" in changes:
             _check_assignee(tx, changes["assignee"])
         after = replace(before, **changes, updated_at=now)
@@ -151,9 +154,19 @@ def _check_assignee(tx: Tx, agent_id: AgentId) -> None:
 _PRINCIPAL_OWNS = frozenset({"title", "description", "priority", "contact", "site", "asset"})
 
 
-def tell_contractors(tx: Tx, hub: Hub, before: Ticket, after: Ticket, now: datetime) -> None:
-    """Queue what changed for every contractor that may see it."""
+def tell_contractors(
+    tx: Tx,
+    hub: Hub,
+    before: Ticket,
+    after: Ticket,
+    now: datetime,
+    *,
+    told: HandoffId | None = None,
+) -> None:
+    """Queue what changed for every contractor that may see it, but for one that was told."""
     for handoff in handoffs.of_ticket(tx.connection, after.id):
+        if handoff.id == told:
+            continue
         if handoff.party is not Party.PRINCIPAL or handoff.state in OVER or handoff.detached_at:
             continue
         there = sharing.listener(tx, handoff)
@@ -184,7 +197,7 @@ def _part(kind: type[P], said: Mapping[str, Any] | None) -> P | None:
     return kind(**{name: value for name, value in said.items() if name in known})
 
 
-def _members(said: Mapping[str, Any]) -> dict[str, Any]:
+def members(said: Mapping[str, Any]) -> dict[str, Any]:
     """What an offer or an update says of the ticket, as domain values; only what it names."""
     found: dict[str, Any] = {}
     for name in ("title", "description"):
@@ -209,17 +222,19 @@ def _members(said: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def receive(tx: Tx, hub: Hub, said: Mapping[str, Any], now: datetime) -> Ticket:
-    """The child ticket for an offer, under a number of our own."""
-    members = {"description": "", "priority": Priority.NORMAL, **_members(said)}
+def receive(
+    tx: Tx, hub: Hub, said: Mapping[str, Any], now: datetime, *, number: str | None = None
+) -> Ticket:
+    """The child ticket for an offer, under a number of our own: a fresh one, or this."""
+    disclosed = {"description": "", "priority": Priority.NORMAL, **members(said)}
     made = Ticket(
         id=TicketId(hub.new_id("tkt", now)),
-        number=tickets.next_number(tx),
+        number=number or tickets.next_number(tx),
         status=TicketStatus.NEW,
         service=said.get("service", ""),
         created_at=now,
         updated_at=now,
-        **members,
+        **disclosed,
     )
     tickets.add(tx, made)
     return made
@@ -232,7 +247,7 @@ def receive_update(
     if handoff.party is not Party.CONTRACTOR:
         raise Refused("wrong_pen", "Only the principal changes these.")
     before = tickets.lock(tx, handoff.ticket_id)
-    changes = _members(said)
+    changes = members(said)
     tickets.change(tx, before.id, updated_at=now, **changes)
     if "due_at" in changes:
         handoffs.change(tx, handoff.id, due_requested=changes["due_at"])

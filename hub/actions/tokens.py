@@ -203,10 +203,17 @@ async def authenticate(hub: Hub, plaintext: str) -> Actor:
     if agent.disabled_at is not None:
         raise _wrong(f"{token.id} is of a disabled agent")
     if token.last_used_at is None or now - token.last_used_at >= _USED_EVERY:
-        await hub.db.write(lambda tx: agents.change_token(tx, token.id, last_used_at=now))
+        await hub.db.write(lambda tx: _note_use(tx, token, now))
     # Read anew each time: who is no administrator any more has no such token any more either.
     scopes = frozenset(token.scopes) - (frozenset() if agent.role == "admin" else ADMINS)
     return Actor(agent.id, agent.display, agent.role, scopes)
+
+
+def _note_use(tx: Tx, token: ApiToken, now: datetime) -> None:
+    """Remember it; the first use of a day is a login, and recorded as one."""
+    if token.last_used_at is None or token.last_used_at.date() != now.date():
+        audit.append(tx, at=now, actor=token.agent_id, event="token.used", token=token.id)
+    agents.change_token(tx, token.id, last_used_at=now)
 
 
 def _find(connection: Connection, digest: str) -> _Found | None:

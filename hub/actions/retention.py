@@ -1,0 +1,93 @@
+"""What goes by itself when nobody needs it: texts of old messages, files nobody names.
+
+A peer that restores an old backup gets back from us what it lost, so nothing goes within
+`limits.keep_data_days` of its receipt. It stays longer while its hand-off is open, in warranty,
+or has a message that waits for a person.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+
+from hub.actions import terms
+from hub.actions.context import Hub
+from hub.storage import blobs, links, retention
+from hub.storage.database import Tx
+from hub.storage.retention import Ended
+
+HANDOFFS: Final = 50  # looked at in one turn of the timers
+MESSAGES: Final = 500  # pruned in one transaction
+FILES: Final = 200  # looked at in one transaction
+FORGOTTEN: Final = timedelta(days=7)  # a file that nobody names stays so long
+_AGAIN: Final = timedelta(days=1)  # something of the hand-off is not old enough, or not settled
+_MUCH_LATER: Final = timedelta(days=90)  # a rating may still come to it
+
+
+async def prune(hub: Hub) -> None:
+    """Drop `data` of messages whose time is over, a bounded portion at a time."""
+    now = hub.now()
+    before = now - timedelta(days=hub.limits.keep_data_days)
+    ended = await hub.db.read(
+        lambda connection: retention.to_look_at(connection, now, before, HANDOFFS)
+    )
+    for one in ended:
+        await hub.db.write(partial(_prune_one, ended=one, now=now, before=before))
+
+
+def _prune_one(tx: Tx, ended: Ended, now: datetime, before: datetime) -> None:
+    needed_until = _warranty_end(tx, ended)
+    if needed_until is not None and needed_until > now:
+        retention.look_again(tx, ended.id, needed_until)
+    elif retention.is_unsettled(tx.connection, ended.id):
+        retention.look_again(tx, ended.id, now + _AGAIN)
+    elif retention.prune(tx, ended.id, before, MESSAGES) < MESSAGES:
+        later = _AGAIN if retention.has_data(tx.connection, ended.id) else _MUCH_LATER
+        retention.look_again(tx, ended.id, now + later)
+
+
+def _warranty_end(tx: Tx, ended: Ended) -> datetime | None:
+    if ended.closed_at is None:
+        return None
+    link = links.get(tx.connection, ended.link_id)
+    days = terms.direction(link, ended.party).warranty_days
+    return ended.closed_at + timedelta(days=days)
+
+
+async def collect(hub: Hub) -> None:
+    """Once a day: drop files that nothing has named for a week, and parts that stopped coming."""
+    now = hub.now()
+    day = now.toordinal()
+    if await hub.db.read(retention.files_day) >= day:
+        return
+    if not await hub.db.write(lambda tx: retention.begin_day(tx, day)):
+        return
+    digests = await asyncio.to_thread(hub.blobs.everything)
+    for start in range(0, len(digests), FILES):
+        portion = digests[start : start + FILES]
+        await hub.db.write(partial(_collect_some, hub=hub, digests=portion, now=now))
+    fetches = await hub.db.read(retention.open_fetches)
+    wanted = {blobs.partial_name(link, digest) for link, digest in fetches}
+    limit = (now - FORGOTTEN).timestamp()
+    await asyncio.to_thread(hub.blobs.drop_partial_before, limit, wanted)
+
+
+def _collect_some(tx: Tx, hub: Hub, digests: list[str], now: datetime) -> None:
+    """Within the transaction: nobody can begin to name a file between the look and the drop."""
+    limit = (now - FORGOTTEN).timestamp()
+    redacted_after = now - timedelta(days=hub.limits.keep_data_days)
+    named = retention.named(tx.connection, digests, redacted_after)
+    going = [one for one in digests if one not in named and _is_older(hub, one, limit)]
+    if going:
+        retention.forget_fetched(tx, going)
+        for one in going:
+            hub.blobs.drop(one)
+
+
+def _is_older(hub: Hub, digest: str, seconds: float) -> bool:
+    try:
+        return hub.blobs.changed_at(digest) < seconds
+    except FileNotFoundError:
+        return False
