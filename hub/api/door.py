@@ -8,7 +8,7 @@ kept for a repeated request is not its business.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -18,6 +18,7 @@ from hub.actions.context import Actor, Hub
 from hub.actions.files import NewFile
 from hub.actions.tokens import Scope
 from hub.domain.agreement import Offer
+from hub.domain.limits import Buckets, Places
 from hub.ids import LinkId
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class ApiContext:
     hub: Hub
     accept_invitation: AcceptInvitation
     confirm_link: ConfirmLink
+    rates: Buckets = field(default_factory=lambda: Buckets(10_000))  # by token
+    places: Places = field(default_factory=Places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ def _offer(scopes: dict[str, Any] | None) -> Offer | None:
     return None if scopes is None else offer_from_scopes(scopes)
 
 
-async def _link_id(visit: Visit) -> LinkId:
+async def link_id(visit: Visit) -> LinkId:
+    """The link this visit is about, by peer name, node id or link id. Raises NotFound, Conflict."""
     name = visit.params["link"]
     return await visit.hub.db.read(lambda connection: names.link(connection, name).id)
 
@@ -105,7 +106,7 @@ async def _accept(visit: Visit, form: AcceptInvitationForm) -> Effect[LinkId]:
 
 
 async def _confirm(visit: Visit, form: Nothing) -> Effect[None]:
-    which, now = await _link_id(visit), visit.hub.now()
+    which, now = await link_id(visit), visit.hub.now()
     return Effect(
         lambda _hub: visit.context.confirm_link(visit.actor, which),
         lambda connection, _done: shown.show(connection, which, now),
@@ -119,7 +120,7 @@ def _step(
     do: Callable[[Hub, Actor, LinkId, str], Awaitable[object]],
 ) -> Route[LinkReasonForm]:
     async def handler(visit: Visit, form: LinkReasonForm) -> Effect[object]:
-        which, now = await _link_id(visit), visit.hub.now()
+        which, now = await link_id(visit), visit.hub.now()
         return Effect(
             lambda hub: do(hub, visit.actor, which, form.reason),
             lambda connection, _done: shown.show(connection, which, now),

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hub.api import comments, deliveries, files, handoffs, links, tickets
+from hub.api import (
+    amendments,
+    checkpoints,
+    comments,
+    deliveries,
+    erasures,
+    files,
+    handoffs,
+    links,
+    tickets,
+)
 from hub.api.door import Open, Route, Sends, Visit
 from hub.api.forms import Nothing
 from hub.api.openapi import document
@@ -17,9 +27,12 @@ async def _openapi(visit: Visit, form: Nothing) -> dict[str, Any]:
 ROUTES: Final[tuple[Route[Any], ...]] = (
     *tickets.ROUTES,
     *comments.ROUTES,
+    *erasures.ROUTES,
     *files.ROUTES,
     *handoffs.ROUTES,
     *links.ROUTES,
+    *amendments.ROUTES,
+    *checkpoints.ROUTES,
     *deliveries.ROUTES,
     Route(
         name="openapi",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import math
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 
 from aiohttp import web
 
-from hub.actions import repeats, tokens
+from hub.actions import repeats, suspicions, tokens
 from hub.actions.context import Actor
 from hub.actions.repeats import Answer, Keyed
 from hub.api import problems
@@ -22,6 +25,7 @@ from hub.api.routes import ROUTES
 from hub.api.uploads import Parts, read_parts, read_whole
 from hub.api.views import as_json
 from hub.errors import HubError, NotFound, Refused, Unavailable, Untrusted
+from hub.faults import fault
 from hub.i18n import LANGUAGES, gettext, language, reading_in
 from hub.logs import bound, get_logger
 from hub.protocol import strict_json
@@ -75,6 +79,8 @@ async def _settle(
         return await _answer(context, route, request)
     except HubError as error:
         context.hub.metrics.refused.labels("api", error.code).inc()
+        if isinstance(error, Untrusted) or error.code == "scope_missing":
+            suspicions.note(context.hub, error.code)
         if isinstance(error, Untrusted | Unavailable):
             _log.info("refused", code=error.code, because=error.because)
         return _problem(problems.problem_for(error))
@@ -123,6 +129,15 @@ async def _enter(context: ApiContext, route: Route[Any], request: web.Request) -
     if found is None:
         raise Untrusted("token_invalid", "This is not a token of this node.")
     actor = await tokens.authenticate(context.hub, found["token"])
+    hub = context.hub
+    key = sha256(found["token"].encode()).digest()
+    wait = context.rates.take(key, hub.limits.api_calls_per_minute, hub.clock.monotonic())
+    if wait:
+        raise Unavailable(
+            "rate_limited",
+            "Too many requests with this token.",
+            after=timedelta(seconds=math.ceil(wait)),
+        )
     if actor.scopes is None or route.scope not in actor.scopes:
         raise Refused(
             "scope_missing", "The token lacks the scope '{scope}'.", scope=str(route.scope)
@@ -142,6 +157,7 @@ async def _carry_out(
     if keyed is not None and effect.one_transaction:
         return await repeats.once(hub, keyed, effect.do, answer)
     result = await effect.do(hub)
+    fault("answer.before_kept")
     given = await hub.db.read(lambda connection: answer(connection, result))
     if keyed is not None:
         await repeats.keep(hub, keyed, given)
@@ -202,7 +218,10 @@ async def _read(
     if is_parts and route.takes is Takes.JSON_OR_PARTS:
         got: Parts = await read_parts(context.hub, request)
         return read_words(route.form, got.words), got.files
-    body = await _body(request, context.hub.limits.request_body_bytes)
+    limits = context.hub.limits
+    # Files are streamed to the disk; this alone is read into memory.
+    with context.places.hold("bodies", limits.api_bodies_at_once):
+        body = await _body(request, limits.request_body_bytes, limits.body_s)
     charset = (request.charset or "utf-8").lower()
     if body and (request.content_type != "application/json" or charset != "utf-8"):
         raise _other_type("application/json")
@@ -228,16 +247,23 @@ def _query(request: web.Request) -> dict[str, str]:
     return words
 
 
-async def _body(request: web.Request, limit: int) -> bytes:
-    """The body, of at most `limit` bytes. Raises Refused(too_large) without reading on."""
+async def _body(request: web.Request, limit: int, within_s: float) -> bytes:
+    """The body, of at most `limit` bytes, in this time.
+
+    Raises Refused(too_large) without reading on, Untrusted(malformed) where it comes too slowly.
+    """
     too_large = Refused("too_large", "The request is too large.")
     if request.content_length is not None and request.content_length > limit:
         raise too_large
     read = bytearray()
-    async for chunk in request.content.iter_any():
-        read += chunk
-        if len(read) > limit:
-            raise too_large
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.content.iter_any():
+                read += chunk
+                if len(read) > limit:
+                    raise too_large
+    except TimeoutError as error:
+        raise Untrusted("malformed", "The request did not come in time.") from error
     return bytes(read)
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from hub.actions import peers
+from hub.actions import keyring, peers
 from hub.actions.context import Hub
 from hub.errors import HubError, Refused, Unavailable, Untrusted
 from hub.federation.client import Answer, PeerTransport, StreamedAnswer
 from hub.federation.door import JSON
 from hub.protocol import http_signatures, strict_json
 from hub.protocol.http_signatures import FindKey, HttpRequest, HttpResponse
+from hub.protocol.keys import PrivateKey, PublicKey
 from hub.protocol.problems import STATUS
 
 
@@ -57,7 +58,7 @@ async def call(
     body = raw if raw is not None else strict_json.dump(members).encode() if members else b""
     headers = {"content-type": JSON} if body else {}
     request = HttpRequest(method, url, headers, body)
-    signed = http_signatures.sign_request(request, hub.keys.http, hub.now())
+    signed = http_signatures.sign_request(request, _signer(hub, find_key), hub.now())
     answer = await transport.request(
         method,
         url,
@@ -90,7 +91,7 @@ async def stream(
     the refusal, or the beginning of the answer, is not the peer's own.
     """
     request = HttpRequest("GET", url, headers, b"")
-    signed = http_signatures.sign_request(request, hub.keys.http, hub.now())
+    signed = http_signatures.sign_request(request, _signer(hub, find_key), hub.now())
     async with transport.stream(
         "GET", url, {**headers, **signed}, max_bytes=max_bytes, timeout_s=hub.limits.file_pull_s
     ) as answer:
@@ -114,9 +115,31 @@ async def stream(
         yield answer
 
 
-def pinned(hub: Hub, keys: peers.PeerKeys) -> FindKey:
-    """Find the http keys pinned for one peer."""
-    return lambda kid: keys.http_key(kid, hub.now())
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The http keys pinned for one peer, and the one of ours that it knows."""
+
+    hub: Hub
+    keys: peers.PeerKeys
+
+    def __call__(self, kid: str) -> PublicKey | None:
+        """The peer's key of this name, if it is in force."""
+        return self.keys.http_key(kid, self.hub.now())
+
+    @property
+    def signer(self) -> PrivateKey:
+        """What our calls are signed with."""
+        return keyring.http_key(self.hub, self.keys.told)
+
+
+def pinned(hub: Hub, keys: peers.PeerKeys) -> Pinned:
+    """For calls to a peer: it is asked with a key that it knows."""
+    return Pinned(hub, keys)
+
+
+def _signer(hub: Hub, find_key: FindKey) -> PrivateKey:
+    """To somebody who has nothing of ours pinned yet, or is just told, it is the newest."""
+    return find_key.signer if isinstance(find_key, Pinned) else hub.keys.http
 
 
 def _unsigned(answer: Answer, error: Untrusted) -> HubError:

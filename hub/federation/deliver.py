@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import Final
 
 from hub.actions import outbox, peers
 from hub.actions.context import Hub
 from hub.actions.outbox import Batch
 from hub.errors import Refused, Unavailable, Untrusted
+from hub.faults import fault
 from hub.federation import calls
 from hub.federation.client import PeerTransport
 from hub.ids import LinkId
 from hub.protocol.message import dump_batch
 
+BATCHES_AT_A_TIME: Final = 8  # then other links have their turn
 
-async def deliver(hub: Hub, transport: PeerTransport, link_id: LinkId) -> datetime | None:
+
+async def deliver(hub: Hub, transport: PeerTransport, link_id: LinkId) -> bool:
     """Send what waits for this peer, batch by batch, as long as that brings receipts.
 
-    None when there is nothing more to send; else the instant of the next attempt.
+    Whether there is more to send at once: a backlog does not hold up what others wait for.
     """
     keys = await peers.keys(hub, link_id)
     batch = await outbox.next_batch(hub, link_id)
-    while batch is not None and keys is not None:
+    for _turn in range(BATCHES_AT_A_TIME):
+        if batch is None or keys is None:
+            return False
         started = hub.clock.monotonic()
         try:
             following = await _attempt(hub, transport, keys, batch)
         except (Refused, Untrusted, Unavailable) as error:
             hub.metrics.attempts.labels("failed").inc()
             after = error.after if isinstance(error, Unavailable) else None
-            return await outbox.record_failure(hub, batch, error, after)
+            await outbox.record_failure(hub, batch, error, after)
+            return False
+        fault("outbox.after_receipt")
         hub.metrics.attempts.labels("delivered").inc()
         hub.metrics.exchange_seconds.observe(hub.clock.monotonic() - started)
         batch = following
-    return None
+    return batch is not None
 
 
 async def _attempt(
     hub: Hub, transport: PeerTransport, keys: peers.PeerKeys, batch: Batch
 ) -> Batch | None:
     """One call; the next batch. Raises where it brought no receipt for anything new."""
+    fault("outbox.before_send")
     said = await calls.call(
         hub,
         transport,
@@ -47,6 +55,7 @@ async def _attempt(
         calls.pinned(hub, keys),
         raw=dump_batch(batch.messages),
     )
+    fault("outbox.after_send")
     receipt = said.members.get("receipt")
     following: Batch | None = None
     if isinstance(receipt, str):
@@ -58,5 +67,5 @@ async def _attempt(
     if not isinstance(receipt, str):
         raise Untrusted("malformed", "The answer has no receipt.")
     if following is not None and following.rows[0].seq == batch.rows[0].seq:
-        raise Unavailable("not_stored", "The partner's node stored nothing of what was sent.")
+        raise Unavailable(outbox.NOT_STORED, "The partner's node stored nothing of what was sent.")
     return following

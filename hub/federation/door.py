@@ -3,33 +3,51 @@
 The door does not know the server: it takes a `Call` and gives a `Reply`, so networks of nodes
 in tests use the very same code without sockets. Order of checks: route, size, is the caller's
 key pinned for this very link, signature over the raw body; only then is anything parsed.
+
+What a caller can cost us is bounded before it has proven who it is: strangers by their network,
+calls in the name of a peer by how many are worked on at a time. Only a proven call takes from
+what its link may have, so nobody can use up what is another's.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from hub.actions import inbox, invitations, outbox, peers
+from hub.actions import inbox, invitations, keyring, outbox, peer_keys, peers, suspicions, syncing
+from hub.actions import keys as own_keys
 from hub.actions.context import Hub
-from hub.errors import HubError, Refused, Untrusted
+from hub.domain.limits import Buckets, Places
+from hub.errors import HubError, Refused, Unavailable, Untrusted
+from hub.faults import fault
 from hub.federation.problems import problem_for
 from hub.ids import LinkId
-from hub.protocol import http_signatures, linking, node_document, signing, strict_json, versions
+from hub.protocol import (
+    http_signatures,
+    linking,
+    node_document,
+    signing,
+    strict_json,
+    sync,
+    versions,
+)
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
-from hub.protocol.keys import KeyUse, PublicKey
+from hub.protocol.keys import MAX_KEY_SET, KeySet, KeyUse, PublicKey
 from hub.protocol.message import MAX_BATCH, MAX_BATCH_BYTES, parse_batch
 from hub.protocol.problems import MEDIA_TYPE
 
 JSON: Final = "application/json"
+MAX_KEYS_CALL: Final = 2 * MAX_KEY_SET  # a key set and every change of the identity
 DOCUMENT_VALIDITY: Final = timedelta(days=1)
 _KEYS_FOR_S: Final = 5.0  # how long pinned keys are remembered without looking again
+_BODIES_OF_ONE: Final = 2  # bodies read at a time of one link and network
 _KEYID: Final = re.compile(r'keyid="(?P<kid>[A-Za-z0-9_-]{43})"')
 _RANGE: Final = re.compile(r"bytes=(?P<start>\d{1,15})-(?P<end>\d{0,15})")
 
@@ -39,6 +57,7 @@ class Caller(StrEnum):
 
     ANYBODY = "anybody"
     REQUESTER = "requester"  # signed by the http key of the key set it brings along
+    TELLER = "teller"  # signed by an http key of a set that the pinned identity signed
     PEER = "peer"  # signed by an http key pinned for the link in the path
 
 
@@ -50,6 +69,7 @@ class Call:
     target: str  # path and query as they came
     headers: Mapping[str, str]
     body: bytes = b""
+    network: str = ""  # where it came from; empty: from this very process
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +133,9 @@ class Door:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._known: dict[str, _Known] = {}
+        self._strangers = Buckets(hub.limits.networks_remembered)
+        self._rates = Buckets(hub.limits.networks_remembered)
+        self._places = Places()
         self._routes = [(route, route.pattern) for route in ROUTES]
 
     @property
@@ -132,39 +155,107 @@ class Door:
     async def knock(self, call: Call) -> Route:
         """The route, if this caller may send its body at all. `call.body` is not read.
 
-        Raises Untrusted(key_unknown) for a stranger: cheap, and before any of the body.
+        Raises Untrusted(key_unknown) for a stranger: cheap, and before any of the body;
+        Unavailable(rate_limited) for one of a network whose strangers come too often.
         """
-        route, params = self.find(call.method, call.target)
-        if route.caller is Caller.PEER:
-            found = _KEYID.search(call.headers.get("signature-input", ""))
-            keys = await self._keys(params["lid"])
-            if found is None or keys is None or found["kid"] not in keys.http:
+        try:
+            route, params = self.find(call.method, call.target)
+            if route.caller is Caller.PEER:
+                found = _KEYID.search(call.headers.get("signature-input", ""))
+                keys = await self._keys(params["lid"])
+                if found is None or keys is None or found["kid"] not in keys.http:
+                    raise _stranger()
+                return route
+            if route.caller is not Caller.ANYBODY and "signature-input" not in call.headers:
+                raise Untrusted("signature_invalid", "The call is not signed as it must be.")
+            if route.caller is Caller.TELLER and await self._keys(params["lid"]) is None:
                 raise _stranger()
-        elif route.caller is Caller.REQUESTER and "signature-input" not in call.headers:
-            raise Untrusted("signature_invalid", "The call is not signed as it must be.")
+        except HubError:
+            self._meet_stranger(call.network)
+            raise
+        self._meet_stranger(call.network)
+        if route.caller is Caller.REQUESTER:
+            self._take("link-requests", self._hub.limits.link_requests_per_minute)
         return route
+
+    @contextmanager
+    def place(self, call: Call, route: Route) -> Iterator[None]:
+        """Room to read this call's body and to work on it.
+
+        Raises Unavailable(overloaded) where the caller has no more, or nobody has: a caller
+        that sends slowly holds its own places and not those of others.
+        """
+        limits = self._hub.limits
+        params = self.find(call.method, call.target)[1]
+        who = (params.get("lid"), call.network)
+        with self._places.hold(who, limits.calls_at_once_per_link):
+            if not route.max_body:
+                yield
+                return
+            with (
+                self._places.hold(("bodies", *who), _BODIES_OF_ONE),
+                self._places.hold("bodies", limits.bodies_at_once),
+            ):
+                yield
+
+    @contextmanager
+    def giving_a_file(self) -> Iterator[None]:
+        """Room to give a file. Raises Unavailable(overloaded)."""
+        with self._places.hold("files", self._hub.limits.file_answers_at_once):
+            yield
+
+    def _meet_stranger(self, network: str) -> None:
+        """Count a call nobody has proven to make. Raises Unavailable(rate_limited)."""
+        if not network:
+            return
+        per_minute = self._hub.limits.stranger_calls_per_minute
+        wait = self._strangers.take(network, per_minute, self._hub.clock.monotonic())
+        if wait:
+            raise _too_often(wait)
+
+    def _take(self, key: str, per_minute: int) -> None:
+        wait = self._rates.take(key, per_minute, self._hub.clock.monotonic())
+        if wait:
+            raise _too_often(wait)
 
     async def answer(self, call: Call) -> Reply:
         """The answer to a call, signed where the caller is a peer."""
         keys: peers.PeerKeys | None = None  # of a caller that has proven to be the peer
+        claimed: str | None = None  # the link it speaks of, where there is such a link
         try:
             route, params = self.find(call.method, call.target)
             if len(call.body) > route.max_body:
                 raise Refused("too_large", "The request is too large.")
             if call.body and call.headers.get("content-type") != JSON:
                 raise Refused("unsupported_media_type", "Send application/json.")
-            if route.caller is Caller.PEER:
+            if route.caller is not Caller.PEER:
+                reply = await route.handler(self, Visit(call, params, None))
+            else:
                 # Whoever cannot prove it gets the same bytes for a link of others as for none.
-                keys = self._checked(call, await self._keys(params["lid"]))
-                if keys.failing:
-                    await outbox.sign_of_life(self._hub, keys.link_id)
-            reply = await route.handler(self, Visit(call, params, keys))
+                pinned = await self._keys(params["lid"])
+                claimed = None if pinned is None else pinned.link_id
+                keys = self._checked(call, pinned)
+                reply = await self._serve(Visit(call, params, keys), route)
         except HubError as error:
             self._hub.metrics.refused.labels("federation", error.code).inc()
+            suspicions.note(self._hub, error.code, claimed, came_from=call.network)
             reply = self.problem(error)
         except RecursionError:
+            suspicions.note(self._hub, "malformed", claimed, came_from=call.network)
             reply = self.problem(Untrusted("malformed", "The request is too deeply nested."))
-        return self._signed(call, reply) if keys is not None else reply
+        return self._signed(call, reply, keys.told) if keys is not None else reply
+
+    async def _serve(self, visit: Visit, route: Route) -> Reply:
+        """What a peer gets that has proven to be the peer."""
+        assert visit.keys is not None
+        link_id = visit.keys.link_id
+        self._take(link_id, self._hub.limits.calls_per_minute_per_link)
+        if visit.keys.failing:
+            await outbox.sign_of_life(self._hub, link_id)
+        if route.handler is not _messages:
+            return await route.handler(self, visit)
+        with self._places.hold(("batch", link_id), 1):
+            return await route.handler(self, visit)
 
     def problem(self, error: HubError) -> Reply:
         """An error as the peer is told it."""
@@ -175,6 +266,14 @@ class Door:
     def forget_keys(self) -> None:
         """Look pinned keys up anew from now on."""
         self._known.clear()
+
+    async def fresh_keys(self, link_id: str) -> peers.PeerKeys:
+        """The keys of a peer that has proven itself, looked up anew."""
+        self._known.pop(link_id, None)
+        keys = await self._keys(link_id)
+        if keys is None:
+            raise _stranger()
+        return keys
 
     async def _keys(self, link_id: str) -> peers.PeerKeys | None:
         known = self._known.get(link_id)
@@ -212,18 +311,38 @@ class Door:
 
         http_signatures.verify_request(self._request(call), find, now)
 
-    def _signed(self, call: Call, reply: Reply) -> Reply:
+    def check_teller(self, call: Call, announced: KeySet) -> None:
+        """Return if the call is signed by an http key of the key set it tells."""
+        now = self._hub.now()
+
+        def find(kid: str) -> PublicKey | None:
+            entry = announced.find(kid, KeyUse.HTTP)
+            return entry.key if entry is not None and entry.in_force(now) else None
+
+        http_signatures.verify_request(self._request(call), find, now)
+
+    def _signed(self, call: Call, reply: Reply, told: int) -> Reply:
         signed = http_signatures.sign_response(
             HttpResponse(reply.status, reply.headers, reply.body),
             self._request(call),
-            self._hub.keys.http,
+            keyring.http_key(self._hub, told),
             self._hub.now(),
         )
         return Reply(reply.status, {**reply.headers, **signed}, reply.body, reply.file)
 
     def signed_for_requester(self, call: Call, reply: Reply) -> Reply:
-        """The reply, signed for a caller that is not pinned yet."""
-        return self._signed(call, reply)
+        """The reply, signed for a caller that is not pinned yet: it has just read our document."""
+        return self._signed(call, reply, self._hub.key_set.version)
+
+    def signed_for_teller(self, call: Call, reply: Reply, told: int) -> Reply:
+        """The reply, signed for a peer that tells us its keys and may know only old ones."""
+        return self._signed(call, reply, told)
+
+
+def _too_often(wait_s: float) -> Unavailable:
+    return Unavailable(
+        "rate_limited", "Too many calls come from there.", after=timedelta(seconds=wait_s)
+    )
 
 
 def _stranger() -> Untrusted:
@@ -239,6 +358,7 @@ def _json(status: int, members: dict[str, Any]) -> Reply:
 
 async def _node_document(door: Door, visit: Visit) -> Reply:
     hub = door.hub
+    await own_keys.refresh(hub)  # another process may have rotated them
     document = node_document.NodeDocument(
         node_id=hub.account.node_id,
         identity=hub.keys.identity.public,
@@ -254,6 +374,7 @@ async def _node_document(door: Door, visit: Visit) -> Reply:
         },
         contact="",
         valid_until=hub.now() + DOCUMENT_VALIDITY,
+        succession=hub.keys.succession,
     )
     body = node_document.seal(document, hub.keys.http).encode()
     return Reply(200, {"content-type": JSON, "cache-control": "max-age=300"}, body)
@@ -266,11 +387,13 @@ async def _link_request(door: Door, visit: Visit) -> Reply:
         raise Untrusted("malformed", "The request does not follow the protocol.")
     request = linking.open_link_request(text)
     door.check_requester(visit.call, request)
+    await own_keys.refresh(door.hub)
     try:
         answered = await invitations.receive_request(door.hub, request)
     except HubError as error:
         # Signed like a yes: a caller believes no other no, and its people must be told why.
         door.hub.metrics.refused.labels("federation", error.code).inc()
+        suspicions.note(door.hub, error.code, came_from=visit.call.network)
         return door.signed_for_requester(visit.call, door.problem(error))
     door.forget_keys()
     members = {
@@ -310,29 +433,72 @@ async def _messages(door: Door, visit: Visit) -> Reply:
     link_id = LinkId(visit.params["lid"])
     stopped: HubError | None = None
     verified = []
+    # What a `link.keys` of this very batch brings is tried on the messages behind it.
+    announced: dict[str, PublicKey] = {}
     for wire in parse_batch(visit.call.body):
         try:
-            key = keys.msg_key(signing.peek_kid(wire.env))
-            verified.append(
-                signing.open_sealed(
-                    wire,
-                    key,
-                    link=link_id,
-                    sender=keys.peer_node_id,
-                    receiver=hub.account.node_id,
-                )
+            kid = signing.peek_kid(wire.env)
+            if kid not in announced and kid not in keys.msg:
+                keys = await door.fresh_keys(link_id)
+            one = signing.open_sealed(
+                wire,
+                announced.get(kid) or keys.msg_key(kid),
+                link=link_id,
+                sender=keys.peer_node_id,
+                receiver=hub.account.node_id,
             )
+            verified.append(one)
+            if one.envelope.type == "link.keys":
+                announced |= peer_keys.announced_keys(keys.identity, keys.peer_node_id, one.data)
         except HubError as error:
             stopped = error
             break
+    fault("inbox.verified")
     accepted = await inbox.accept(hub, link_id, verified, stopped)
+    if announced:
+        door.forget_keys()
+    if verified and not accepted.news:
+        suspicions.note(hub, "replay", link_id, came_from=visit.call.network)
     if accepted.stopped is None:
         return _json(200, {"receipt": accepted.receipt})
     told = problem_for(accepted.stopped, hub.now())
     members = {**told.members, "receipt": accepted.receipt, "seq": accepted.upto + 1}
     hub.metrics.refused.labels("federation", accepted.stopped.code).inc()
+    suspicions.note(hub, accepted.stopped.code, link_id, came_from=visit.call.network)
     headers = {"content-type": MEDIA_TYPE, **told.headers}
     return Reply(told.status, headers, strict_json.dump(members).encode())
+
+
+async def _sync(door: Door, visit: Visit) -> Reply:
+    theirs, begin = sync.parse_sync(visit.call.body)
+    ours = await syncing.answer(door.hub, LinkId(visit.params["lid"]), theirs, begin)
+    return _json(200, sync.dump_sync(ours))
+
+
+async def _keys(door: Door, visit: Visit) -> Reply:
+    """A peer tells its keys beside the stream: they prove themselves, whatever was stolen."""
+    hub = door.hub
+    known = await door.fresh_keys(visit.params["lid"])
+    said = strict_json.parse(visit.call.body, max_bytes=MAX_KEYS_CALL)
+    try:
+        made = peer_keys.proven(known.identity, known.peer_node_id, said)
+    except Untrusted as error:
+        if error.code == "signature_invalid":  # keys in its name that are not its own
+            await peer_keys.refused_call(hub, known.link_id, error)
+        raise
+    door.check_teller(visit.call, made.key_set)
+    try:
+        taken = await peer_keys.receive_call(hub, known.link_id, said)
+    except HubError as error:
+        hub.metrics.refused.labels("federation", error.code).inc()
+        return door.signed_for_teller(visit.call, door.problem(error), known.told)
+    door.forget_keys()
+    members = {
+        "version": taken.version,
+        "receipt": taken.receipt,
+        "contested": taken.contested,
+    }
+    return door.signed_for_teller(visit.call, _json(200, members), known.told)
 
 
 async def _receipts(door: Door, visit: Visit) -> Reply:
@@ -412,6 +578,8 @@ ROUTES: Final = (
     Route("GET", "/txp/v1/link-requests/{lid}", Caller.PEER, _SMALL, _link_status),
     Route("PUT", "/txp/v1/links/{lid}/agreement", Caller.PEER, _HANDSHAKE, _agreement),
     Route("POST", "/txp/v1/links/{lid}/messages", Caller.PEER, MAX_BATCH_BYTES, _messages),
+    Route("POST", "/txp/v1/links/{lid}/sync", Caller.PEER, sync.MAX_SYNC, _sync),
+    Route("POST", "/txp/v1/links/{lid}/keys", Caller.TELLER, MAX_KEYS_CALL, _keys),
     Route("GET", "/txp/v1/links/{lid}/log", Caller.PEER, _SMALL, _log),
     Route("GET", "/txp/v1/links/{lid}/receipts", Caller.PEER, _SMALL, _receipts),
     Route("GET", "/txp/v1/links/{lid}/blobs/{digest}", Caller.PEER, _SMALL, _blob),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hub.actions import files, peers
 from hub.actions.context import Hub
 from hub.errors import HubError, Refused, Untrusted
+from hub.faults import fault
 from hub.federation import calls
 from hub.federation.client import PeerTransport, StreamedAnswer
 
@@ -35,6 +36,7 @@ async def fetch(hub: Hub, transport: PeerTransport, wanted: Fetch) -> None:
     except HubError as error:
         await files.fetch_failed(hub, wanted, error)
     else:
+        fault("files.before_row")
         await files.fetched(hub, wanted)
 
 
@@ -57,6 +59,8 @@ async def _pull(hub: Hub, transport: PeerTransport, wanted: Fetch, partial: Part
         with partial.writer(start=start) as writer:
             async for chunk in answer.chunks:
                 writer.write(chunk)
+                fault("files.part_written")
+        fault("files.part_synced")
 
 
 def _start(answer: StreamedAnswer, have: int) -> int:

@@ -217,7 +217,7 @@ def _exact(text: str) -> URL:
         raise _forbidden("not a web address") from None
     authority = re.split(r"[/?]", text.split("//", 1)[1], maxsplit=1)[0]
     brackets_are_ipv6 = ("[" in authority) == (":" in (exact.raw_host or ""))
-    if not same or not brackets_are_ipv6 or "@" in authority:
+    if not same or not brackets_are_ipv6 or "@" in authority or str(exact) != text:
         raise _forbidden("ambiguous address")
     return exact
 

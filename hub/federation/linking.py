@@ -13,6 +13,7 @@ from hub.actions import invitations, peers
 from hub.actions.context import Actor, Hub
 from hub.domain.agreement import Offer
 from hub.errors import Refused, Untrusted
+from hub.faults import fault
 from hub.federation import calls
 from hub.federation.client import PeerTransport
 from hub.ids import LinkId
@@ -73,6 +74,7 @@ async def accept(
     invitations.check_inviter(hub, invitation, document)
     progress("identity")
     acceptance = await invitations.begin(hub, actor, invitation, document, offer)
+    fault("handshake.before_request")
     said = await calls.call(
         hub,
         transport,
@@ -81,6 +83,7 @@ async def accept(
         _keys_of(hub, document),
         {"request": acceptance.request},
     )
+    fault("handshake.after_request")
     progress("clock")
     if (problem := said.problem) is not None:
         raise explained(problem)
@@ -88,6 +91,7 @@ async def accept(
     if not isinstance(agreement, str) or not isinstance(signature, str | None):
         raise Untrusted("malformed", "The partner's answer does not follow the protocol.")
     link = await invitations.take_agreement(hub, acceptance, agreement, signature)
+    fault("handshake.before_signature")
     progress("agreement")
     return Prepared(link, acceptance)
 
@@ -134,6 +138,7 @@ async def exchange_signatures(hub: Hub, transport: PeerTransport, link_id: LinkI
         calls.pinned(hub, keys),
         {"signature": link.our_signature},
     )
+    fault("handshake.after_signature")
     if (problem := said.problem) is not None:
         raise explained(problem)
     signature = said.members.get("signature")

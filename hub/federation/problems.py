@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,7 +32,8 @@ def problem_for(error: HubError, now: datetime) -> Told:
     if code == "clock_skew":
         extra["time"] = instant(now)  # so that the other side can see whose clock is wrong
     if isinstance(error, Unavailable):
-        after = 30 if error.after is None else max(1, int(error.after.total_seconds()))
+        # Rounded up: who comes back a moment too early is refused once more.
+        after = 30 if error.after is None else max(1, math.ceil(error.after.total_seconds()))
         headers["retry-after"] = str(after)
     members = problem(code, error.told, **extra)
     return Told(STATUS[code], members, headers)

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
 
-from hub.errors import HubError, Refused
+from hub.actions import suspicions
+from hub.domain.limits import caller_of, network_of
+from hub.errors import HubError, Refused, Untrusted
 from hub.federation.door import ROUTES, Call, Door, FileBody, Reply
 
 _CHUNK: Final = 256 * 1024
+_CHUNK_TAKEN_S: Final = 60.0  # who reads more slowly than a chunk in this time is cut off
 
 
-def add_routes(app: web.Application, door: Door) -> None:
-    """Put every route of the door into the application."""
+def add_routes(app: web.Application, door: Door, trusted_proxies: Collection[str] = ()) -> None:
+    """Put every route of the door into the application.
+
+    `trusted_proxies` are networks whose X-Forwarded-For is believed.
+    """
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        headers = _headers(request)
-        target = request.raw_path
+        caller = caller_of(
+            request.remote or "", request.headers.get("X-Forwarded-For", ""), trusted_proxies
+        )
+        call = Call(request.method, request.raw_path, _headers(request), network=network_of(caller))
         try:
             # Strangers are turned away before a byte of their body is read.
-            route = await door.knock(Call(request.method, target, headers))
-            body = await _read(request, route.max_body)
+            route = await door.knock(call)
+            with door.place(call, route):
+                body = await _read(request, route.max_body, door.hub.limits.body_s)
+                reply = await door.answer(replace(call, body=body))
+                if reply.file is None:
+                    return _plain(reply)
+                with door.giving_a_file():
+                    return await _stream(request, reply, reply.file)
         except HubError as error:
             door.hub.metrics.refused.labels("federation", error.code).inc()
+            suspicions.note(door.hub, error.code, came_from=call.network)
             return _plain(door.problem(error), close=True)
-        reply = await door.answer(Call(request.method, target, headers, body))
-        if reply.file is not None:
-            return await _stream(request, reply, reply.file)
-        return _plain(reply)
 
     for route in ROUTES:
         app.router.add_route(route.method, route.path, handle)
@@ -42,18 +56,25 @@ def _headers(request: web.Request) -> dict[str, str]:
     return joined
 
 
-async def _read(request: web.Request, limit: int) -> bytes:
-    """The body, of at most `limit` bytes. Raises Refused(too_large) without reading on."""
+async def _read(request: web.Request, limit: int, within_s: float) -> bytes:
+    """The body, of at most `limit` bytes, in this time.
+
+    Raises Refused(too_large) without reading on, Untrusted(malformed) where it comes too slowly.
+    """
     too_large = Refused("too_large", "The request is too large.")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Refused("unsupported_media_type", "Content codings are not taken here.")
     if request.content_length is not None and request.content_length > limit:
         raise too_large
     read = bytearray()
-    async for chunk in request.content.iter_any():
-        read += chunk
-        if len(read) > limit:
-            raise too_large
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in request.content.iter_any():
+                read += chunk
+                if len(read) > limit:
+                    raise too_large
+    except TimeoutError as error:
+        raise Untrusted("malformed", "The request did not come in time.") from error
     return bytes(read)
 
 
@@ -71,7 +92,8 @@ async def _stream(request: web.Request, reply: Reply, file: FileBody) -> web.Str
         source.seek(file.start)
         left = file.length
         while left > 0 and (chunk := source.read(min(_CHUNK, left))):
-            await response.write(chunk)
+            async with asyncio.timeout(_CHUNK_TAKEN_S):
+                await response.write(chunk)
             left -= len(chunk)
     await response.write_eof()
     return response

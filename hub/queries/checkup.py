@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from hub.domain.delivery import health as health_of
-from hub.storage import audit, checkup, deliveries, links, outbox, streams
+from hub.storage import audit, checkup, deliveries, links, outbox, resets, streams
+from hub.storage.audit import MADE
 from hub.storage.checkup import Health
 from hub.storage.database import Connection
 from hub.storage.links import LinkState
@@ -33,6 +34,26 @@ def database(connection: Connection) -> Health:
 def audit_break(connection: Connection) -> int | None:
     """The first audit record that does not follow from the one before; None if all do."""
     return audit.first_break(connection)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The node was restored, and mail and desks wait."""
+
+    since: datetime
+    not_synced: list[str]  # names of peers
+
+
+def last_backup(connection: Connection) -> datetime | None:
+    """When the newest backup was made, or None."""
+    found = audit.last(connection, MADE)
+    return None if found is None else found.at
+
+
+def hold(connection: Connection) -> Hold | None:
+    """Whether mail and desks wait, and for whom."""
+    since = resets.held_since(connection)
+    return None if since is None else Hold(since, resets.not_synced(connection))
 
 
 def partners(connection: Connection, now: datetime) -> list[PeerHealth]:

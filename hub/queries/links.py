@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from hub.domain import suspicion
 from hub.domain.delivery import health
 from hub.protocol import agreement as agreements
 from hub.queries import names
-from hub.storage import deliveries, inbox, links, outbox, streams
+from hub.storage import deliveries, inbox, links, outbox, streams, suspicions
 from hub.storage.database import Connection
 from hub.storage.links import AGREED, Link
 
@@ -45,6 +46,17 @@ class InvitationLine:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspicionView:
+    """How often something of one kind was refused on a link."""
+
+    kind: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+    proven: bool  # the peer did it; else somebody did it in its name
+
+
+@dataclass(frozen=True, slots=True)
 class LinkView:
     """A link with its agreement and how delivery goes."""
 
@@ -69,6 +81,7 @@ class LinkView:
     next_at: datetime | None
     last_error: str | None
     last_ok_at: datetime | None
+    suspicions: Sequence[SuspicionView]
 
 
 def everyone(connection: Connection, now: datetime) -> list[LinkLine]:
@@ -134,4 +147,14 @@ def show(connection: Connection, name: str, now: datetime) -> LinkView:
         next_at=delivery.next_at,
         last_error=delivery.last_error,
         last_ok_at=delivery.last_ok_at,
+        suspicions=[
+            SuspicionView(
+                row.kind,
+                row.count,
+                row.first_at,
+                row.last_at,
+                proven=row.kind not in suspicion.UNPROVEN,
+            )
+            for row in suspicions.of_link(connection, one.id)
+        ],
     )

@@ -20,6 +20,7 @@ from hub.domain.ticket import (
 )
 from hub.errors import Conflict, NotFound
 from hub.ids import HandoffId, TicketId
+from hub.queries import checkpoints
 from hub.storage import attachments, comments, handoffs, links, tickets
 from hub.storage.attachments import Attachment, FileState
 from hub.storage.database import Connection
@@ -76,6 +77,7 @@ class HandoffView:
     request: str | None
     request_reason: str | None
     detached: bool
+    state_hash: str  # of all that both sides share of it: the same on both
     acts: Sequence[str]  # what we may do now
 
 
@@ -205,7 +207,7 @@ def show(connection: Connection, name: str) -> TicketView:
         due_at=ticket.due_at,
         created_at=ticket.created_at,
         updated_at=ticket.updated_at,
-        handoffs=[_handoff(one, peers[one.id]) for one in found],
+        handoffs=[_handoff(connection, one, peers[one.id]) for one in found],
         comments=_comments(connection, ticket, files),
         attachments=files,
         chain=_chain(connection, found, peers),
@@ -221,7 +223,7 @@ def ticket_of(connection: Connection, handoff_id: str) -> TicketId:
     return found.ticket_id
 
 
-def _handoff(one: Handoff, peer: str) -> HandoffView:
+def _handoff(connection: Connection, one: Handoff, peer: str) -> HandoffView:
     rating = None
     if one.score is not None:
         rating = RatingView(
@@ -250,6 +252,7 @@ def _handoff(one: Handoff, peer: str) -> HandoffView:
         request=one.request,
         request_reason=one.request_reason,
         detached=one.detached_at is not None,
+        state_hash=checkpoints.state_hash(connection, one),
         acts=[
             str(act)
             for act in possible(one.party, one.state)
@@ -373,7 +376,7 @@ def handoff(connection: Connection, handoff_id: str) -> HandoffView:
     found = handoffs.find(connection, handoff_id)
     if found is None:
         raise NotFound("not_found", "There is no such hand-off.")
-    return _handoff(found, links.get(connection, found.link_id).peer_name)
+    return _handoff(connection, found, links.get(connection, found.link_id).peer_name)
 
 
 def comment(connection: Connection, comment_id: str) -> CommentView:
