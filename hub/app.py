@@ -10,23 +10,27 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hub.actions import invitations, leases, nodes
+from hub.actions import invitations, leases, nodes, runs, suspicions
+from hub.actions import keys as own_keys
 from hub.actions.context import Actor, Hub, Wakes
 from hub.clock import Clock, Entropy, SystemClock, SystemEntropy
 from hub.errors import Misconfigured, Unavailable
+from hub.faults import fault
 from hub.ids import LinkId
 from hub.logs import get_logger
 from hub.metrics import Metrics
 from hub.settings import Settings
-from hub.storage import migrate
+from hub.storage import migrate, occupancy
 from hub.storage.blobs import BlobStore
 from hub.storage.database import open_database
+from hub.storage.keyring import KeyRing
 from hub.storage.keystore import KeyStore, NodeKeys, read_passphrase
+from hub.storage.presence import open_presence
 
 # Doors and workers are imported where a node begins to serve: a command that only looks
 # something up must not wait a second for the web stack.
@@ -54,20 +58,20 @@ async def open_hub(
     """
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     store = KeyStore(settings.keys_dir)
-    keys = store.open(read_passphrase(settings, env))
+    passphrase = read_passphrase(settings, env)
+    keys = store.open(passphrase)
     await migrate.check(settings.database.url, settings.data)
     wakes = Wakes()
     db = open_database(settings.database.url, settings.data, wakes.wake, inline=inline)
     try:
         identity = await nodes.load(db, keys)
+        ring = KeyRing(store, passphrase, keys, identity.first_key_set)
     except BaseException:
         await db.close()
         raise
-    return Hub(
+    hub = Hub(
         account=identity.account,
-        keys=keys,
-        key_set=identity.key_set,
-        key_set_jws=identity.key_set_jws,
+        ring=ring,
         db=db,
         blobs=BlobStore(settings.files_dir),
         clock=clock,
@@ -78,16 +82,24 @@ async def open_hub(
         try_out=settings.try_out,
         wakes=wakes,
     )
+    if identity.newest_version < ring.opened.version:
+        try:
+            await own_keys.finish(hub)
+        except BaseException:
+            await db.close()
+            raise
+    return hub
 
 
 @contextlib.asynccontextmanager
 async def opened(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Hub]:
     """`open_hub` for one command, closed at its end."""
-    hub = await open_hub(settings, env)
-    try:
-        yield hub
-    finally:
-        await hub.db.close()
+    with occupancy.shared(settings.data):
+        hub = await open_hub(settings, env)
+        try:
+            yield hub
+        finally:
+            await hub.db.close()
 
 
 def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Application:
@@ -100,7 +112,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     from hub.federation.door import Door
 
     app = web.Application(client_max_size=settings.limits.request_body_bytes)
-    federation.add_routes(app, Door(hub))
+    federation.add_routes(app, Door(hub), settings.network.trusted_proxies)
     api.add_routes(app, _api_context(hub, transport))
     invitation.add_routes(app, hub.account.name)
     health.add_routes(app, hub, settings.metrics.token_file)
@@ -148,46 +160,79 @@ async def running(
 
     Doors close first, then workers finish what they hold, then the database is let go.
     """
+    with occupancy.shared(settings.data):
+        async with _running(settings, env, doors=doors, workers=workers) as node:
+            yield node
+
+
+@contextlib.asynccontextmanager
+async def _running(
+    settings: Settings, env: Mapping[str, str], *, doors: bool, workers: bool
+) -> AsyncIterator[Running]:
     from aiohttp import web
 
     from hub.federation.client import GuardedTransport
-    from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
-    from hub.workers.loop import Mill
+    from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Keys, Syncs, Timers
+    from hub.workers.loop import Crank, Mill
 
     hub = await open_hub(settings, env)
     transport = GuardedTransport.from_settings(settings)
     stop = asyncio.Event()
     runner: web.AppRunner | None = None
+    mill: asyncio.Task[None] | None = None
     tasks: list[asyncio.Task[None]] = []
     deliveries = Deliveries(hub, transport)
     inbox = Inbox(hub)
     files = Files(hub, transport)
+    syncs = Syncs(hub, transport)
+    joined = asyncio.Event()
+    presence = open_presence(settings.database.url, settings.data)
     try:
+        tasks.append(asyncio.create_task(presence.keep(lambda: runs.begin(hub), joined)))
+        await _either(joined.wait(), tasks[0])
         address = None
         if doors:
             runner = web.AppRunner(
-                web_app(hub, settings, transport), access_log=None, shutdown_timeout=5.0
+                web_app(hub, settings, transport),
+                access_log=None,
+                shutdown_timeout=5.0,
             )
             await runner.setup()
             address = await _listen(runner, settings)
+        # Doors alone, too, must go on with the keys that another process made.
+        cranks: tuple[Crank, ...] = (Keys(hub, transport),)
         if workers:
-            mill = Mill(hub, (deliveries, inbox, files, Handshakes(hub, transport), Timers(hub)))
-            tasks.append(asyncio.create_task(mill.run(stop)))
-            tasks.append(asyncio.create_task(_hear(hub)))
+            cranks += (syncs, deliveries, inbox, files, Handshakes(hub, transport), Timers(hub))
+        mill = asyncio.create_task(Mill(hub, cranks).run(stop))
+        tasks.append(asyncio.create_task(_hear(hub)))
         yield Running(hub, transport, address)
     finally:
         if runner is not None:
             await runner.cleanup()
         stop.set()
-        if tasks:
-            await tasks[0]
-            tasks[1].cancel()
-            for crank in (deliveries, inbox, files):
+        if mill is not None:
+            await mill
+            for crank in (syncs, deliveries, inbox, files):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(crank.idle(), 10)
             await leases.release_all(hub)
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(Unavailable):  # a database that is away already
+            await suspicions.write_down(hub)
         await transport.close()
         await hub.db.close()
+
+
+async def _either(wanted: Coroutine[None, None, object], beside: asyncio.Task[None]) -> None:
+    """Return when the first is done; raise what ends the other before that."""
+    waiting = asyncio.create_task(wanted)
+    try:
+        await asyncio.wait({waiting, beside}, return_when=asyncio.FIRST_COMPLETED)
+        if beside.done():
+            beside.result()
+    finally:
+        waiting.cancel()
 
 
 async def _hear(hub: Hub) -> None:
@@ -240,7 +285,9 @@ async def found_node(
     fresh = not store.exists()
     keys = store.create(entropy, passphrase, clock.now()) if fresh else store.open(passphrase)
     _own_only(settings.data)
+    fault("founding.keys_made")
     await migrate.upgrade(settings.database.url, settings.data)
+    fault("founding.database_made")
     db = open_database(settings.database.url, settings.data, lambda _topics: None)
     try:
         await nodes.found(
@@ -276,7 +323,8 @@ async def database_revision(settings: Settings) -> str | None:
 
 async def upgrade_database(settings: Settings) -> None:
     """Bring the node's database to this version. Raises Misconfigured(database_too_new)."""
-    await migrate.upgrade(settings.database.url, settings.data)
+    with occupancy.shared(settings.data):
+        await migrate.upgrade(settings.database.url, settings.data)
 
 
 def open_keys(settings: Settings, env: Mapping[str, str]) -> NodeKeys:

@@ -50,6 +50,16 @@ def _spelled(prefix: str, milliseconds: int, middle: int, random: int) -> str:
     return f"{prefix}_{value:032x}"
 
 
+def same(prefix: str, remote_id: str, digest: bytes) -> str:
+    """The id that this digest gives a thing another side calls `remote_id`: always the same.
+
+    Its time and the twelve bits behind it are those of the remote id, so that what came stays
+    in the order in which it was made; nothing else of that id can be read from it.
+    """
+    value = int(remote_id[4:], 16)
+    return _spelled(prefix, value >> 80, (value >> 64) & 0xFFF, int.from_bytes(digest[:8], "big"))
+
+
 class Order:
     """Makes ids of one process so that they sort in the order in which they were made.
 
@@ -71,6 +81,17 @@ class Order:
             stamp = self._last + 1
         self._last = stamp
         return _spelled(prefix, stamp >> 12, stamp & 0xFFF, random)
+
+    def saw(self, other: str, now: datetime) -> None:
+        """Something of this id is known here: what is made from now on sorts behind it.
+
+        So an answer stands below what it answers, though two clocks differ by some seconds. A
+        clock that is wrong by more than that does not drag ours along.
+        """
+        value = int(other[4:], 16)
+        stamp = (value >> 80) << 12 | (value >> 64) & 0xFFF
+        if stamp < (int(now.timestamp() * 1000) << 12) + _SET_BACK:
+            self._last = max(self._last, stamp)
 
 
 _SET_BACK: Final = 60_000 << 12  # a minute: a clock that was set, not one that jitters

@@ -32,6 +32,9 @@ class Metrics:
             "delivery_exchange_seconds", "one try, request to receipt", _EXCHANGE_S
         )
         self.refused: Final = self._counter("requests_refused", "at a door", "door", "code")
+        self.suspicions: Final = self._counter(
+            "suspicions", "refusals by what they look like", "kind"
+        )
         self.queue_depth: Final = self._gauge("queue_depth", "rows waiting", "queue")
         self.queue_oldest_seconds: Final = self._gauge(
             "queue_oldest_seconds", "age of the oldest waiting row", "queue"

@@ -98,6 +98,10 @@ def _each_host_and_port(entries: tuple[str, ...]) -> tuple[str, ...]:
     return entries
 
 
+def _each_network(entries: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(entry)) for entry in entries)
+
+
 def _public_base(text: str) -> str:
     """One spelling of a base URL: lower-case host, no default port, no slash at the end."""
     url = URL(text)
@@ -115,6 +119,9 @@ def _public_base(text: str) -> str:
             "must start with https:// (plain http:// is only for trying out on this machine, "
             "with 127.0.0.1, [::1] or localhost)"
         )
+        raise ValueError(msg)
+    if url.raw_host.endswith("."):
+        msg = "must name the host without a dot at its end"
         raise ValueError(msg)
     return str(url).rstrip("/")
 
@@ -160,6 +167,12 @@ class Network(_Section):
         default=(),
         description='"host:port" that may be reached though private (a desk in the intranet)',
     )
+    trusted_proxies: Annotated[
+        tuple[str, ...], BeforeValidator(_split_commas), AfterValidator(_each_network)
+    ] = Field(
+        default=(),
+        description="networks of our own proxies, whose X-Forwarded-For is believed",
+    )
     connect_timeout_s: float = Field(
         default=15.0, gt=0, le=120, description="a silent host is given up after this"
     )
@@ -201,24 +214,49 @@ class Limits(_Section):
     peer_answer_bytes: int = _limit(4 * _MIB, "a peer's answer is read into memory")
     node_document_bytes: int = _limit(64 * _KIB, "read from strangers, before any trust")
 
+    bodies_at_once: int = _limit(32, "bodies of peers' calls that are read or worked on")
+    api_bodies_at_once: int = _limit(16, "bodies of programs' requests that are read")
+    body_s: float = Field(default=30.0, gt=0, description="a body comes whole in this time")
+    calls_per_minute_per_link: int = _limit(6000, "calls of one peer, of whatever kind")
+    calls_at_once_per_link: int = _limit(4, "calls of one peer at a time; one batch among them")
+    api_calls_per_minute: int = _limit(1200, "requests with one API token")
+
     # Files
     file_bytes: int = _limit(100 * _MIB, "one file")
     files_per_message: int = _at_most(20, "files announced by one message (protocol limit)")
     file_pull_s: int = _limit(3600, "one file on a slow line, then the pull starts again")
     link_files_bytes: int = _limit(10 * 1024 * _MIB, "what all files of one link may take up")
+    file_pulls_at_once: int = _limit(8, "files being pulled, one from each peer at a time")
+    file_answers_at_once: int = _limit(32, "files being given to peers")
 
     # Strangers and links
+    stranger_calls_per_minute: int = _limit(60, "unproven calls of one network (/24, /64)")
+    link_requests_per_minute: int = _limit(120, "requests to be linked, of everybody together")
+    networks_remembered: int = _limit(10_000, "networks whose calls we count, in memory")
+    pending_links_per_domain: int = _limit(10, "links of one domain that wait to be confirmed")
     invitation_hours: int = Field(
         default=72, gt=0, le=720, description="an invitation waits over a weekend, no longer"
     )
     invitation_mac_failures: int = _limit(5, "wrong proofs until an invitation is dead")
+    http_key_overlap_days: int = _limit(7, "a replaced http key stays valid for partners")
     closed_link_readable_days: int = _limit(90, "the peer may still read its log after closing")
+
+    # Keeping
+    keep_data_days: int = Field(
+        default=35,
+        ge=35,
+        le=36_500,
+        description="texts of messages stay so long after the receipt, then envelopes alone",
+    )
 
     # Delivery
     retry_base_s: float = Field(default=2.0, gt=0, description="longest wait before the 2nd try")
     retry_cap_s: float = Field(default=900.0, gt=0, description="longest wait between two tries")
     poison_tries: int = _limit(5, "a message that breaks our code so often is parked")
     deliveries_at_once: int = _limit(16, "links being delivered to at the same time")
+
+    # What is refused
+    suspicions_alert: int = _limit(50, "refusals of a peer in an hour until people are told")
 
 
 class Settings(BaseSettings):

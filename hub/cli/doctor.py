@@ -13,18 +13,21 @@ from datetime import timedelta
 from typing import Any, Final
 
 from hub import app
+from hub.actions import peer_keys
 from hub.actions.context import Hub
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, verb
+from hub.cli.grammar import N_, Manner, option, verb
 from hub.cli.node import alert_text, is_served
-from hub.cli.output import Table
+from hub.cli.output import Facts, Heading, Table
 from hub.cli.problems import FAILED, runnable
 from hub.errors import HubError, Unavailable
 from hub.federation.client import GuardedTransport
 from hub.federation.probe import probe
 from hub.i18n import gettext as _
+from hub.ids import LinkId
 from hub.protocol.versions import SUPPORTED
 from hub.queries import checkup, deliveries
+from hub.queries import limits as limit_views
 from hub.settings import Settings
 
 _OK, _WARN, _BAD = "ok", "warning", "failed"
@@ -33,6 +36,7 @@ _DISK_BAD: Final = 100 * 1024**2
 _DISK_LOW: Final = 1024**3
 _CLOCK_LOW: Final = timedelta(seconds=5)
 _CLOCK_BAD: Final = timedelta(seconds=300)  # then signatures are refused
+_BACKUP_LATE: Final = timedelta(hours=26)  # made every night, and an hour or two late at times
 _PYTHON: Final = (3, 11)
 
 
@@ -53,9 +57,13 @@ Add = Callable[[str, str, str, str], None]
     N_("Check what can be checked. Ends with 1 where something is wrong."),
     "hub doctor",
     "hub doctor --json",
+    "hub doctor --limits",
 )
-def doctor(manner: Manner) -> int:
+@option("--limits", is_flag=True, help=N_("Instead: every limit, its use, and the worst case."))
+def doctor(manner: Manner, limits: bool) -> int:
     """Check the node."""
+    if limits:
+        return _limits(manner)
     settings = session.settings_of(manner)
     found: list[Finding] = []
 
@@ -77,6 +85,33 @@ def doctor(manner: Manner) -> int:
         ),
     )
     return FAILED if bad else 0
+
+
+def _limits(manner: Manner) -> int:
+    found = session.read(manner, lambda connection, hub: limit_views.show(connection, hub.limits))
+    output.show(
+        manner,
+        {"ok": True, "checks": [], **output.members(found)},
+        Heading(_("Limits")),
+        Table(
+            (N_("Limit"), N_("Value"), N_("Used"), N_("Why")),
+            [(one.name, _number(one.value), one.used, one.why) for one in found.limits],
+        ),
+        Heading(_("Memory at worst, MiB")),
+        Facts([(name, _mebibytes(size)) for name, size in found.memory.items()]),
+        Facts([(N_("Together"), _mebibytes(sum(found.memory.values())))]),
+        Heading(_("Disk that partners can fill, MiB")),
+        Facts([(name, _mebibytes(size)) for name, size in found.disk.items()]),
+    )
+    return 0
+
+
+def _number(value: float) -> str:
+    return f"{value:,g}" if value < 1_000_000 else f"{value:,.0f}"
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 1024**2:,.1f}"
 
 
 def _machine(settings: Settings, add: Add) -> None:
@@ -195,11 +230,44 @@ async def _stored(hub: Hub, add: Add) -> None:
         else _("The audit log is broken at record {n}.").format(n=broken),
         "" if broken is None else _("Somebody changed it: compare with a backup."),
     )
+    await _kept(hub, add)
+    now = hub.now()
+    for one in await hub.db.read(lambda c: limit_views.suspicious(c, hub.limits, now)):
+        fact = _("{peer}: refused {count} times within an hour ({what})").format(
+            peer=one.peer, count=one.count, what=one.kind
+        )
+        add("suspicious", _WARN, fact, f"hub link show {one.link}")
     alerts = await hub.db.read(deliveries.alerts)
     for alert in alerts:
         add("alert", _WARN, alert_text(alert.text, alert.facts), "hub status")
     if not alerts:
         add("alert", _OK, _("Nothing waits for a person."), "")
+
+
+async def _kept(hub: Hub, add: Add) -> None:
+    """What a restore needs, and what one left behind."""
+    last = await hub.db.read(checkup.last_backup)
+    if last is None:
+        add("backup", _WARN, _("There is no backup of this node."), "hub backup create -o PATH")
+    else:
+        late = hub.now() - last > _BACKUP_LATE
+        add(
+            "backup",
+            _WARN if late else _OK,
+            _("The last backup was made {when}.").format(when=output.ago(last, hub.now())),
+            "hub backup create -o PATH" if late else "",
+        )
+    hold = await hub.db.read(checkup.hold)
+    if hold is not None:
+        missing = ", ".join(hold.not_synced)
+        add(
+            "held",
+            _WARN,
+            _("Restored {when}: mail and desks wait. Links not synced yet: {links}").format(
+                when=output.ago(hold.since, hub.now()), links=missing or "0"
+            ),
+            "hub node release" if not hold.not_synced else "hub serve",
+        )
 
 
 async def _ourselves(hub: Hub, settings: Settings, transport: GuardedTransport, add: Add) -> None:
@@ -261,7 +329,8 @@ async def _partner(
         return _WARN, f"{one.name}: {error.told}", f"hub link show {one.link}"
     except HubError as error:
         return _BAD, f"{one.name}: {error.told}", f"hub link show {one.link}"
-    if seen.document.node_id != one.node_id:
+    found = await peer_keys.compare(hub, LinkId(one.link), seen.document)
+    if found.verdict == "different":
         return (
             _BAD,
             _("{peer}: another node answers at {url}").format(peer=one.name, url=one.url),

@@ -1,4 +1,4 @@
-"""`hub link invite | accept | list | show | confirm | suspend | resume | close`."""
+"""`hub link invite | accept | list | show | confirm | suspend | resume | close | check-keys`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hub.actions import invitations, links
+from hub.actions import invitations, links, peer_keys
 from hub.cli import output, session
 from hub.cli.grammar import N_, Manner, argument, option, peer_names, verb
 from hub.cli.output import Facts, Heading, Table, Word
+from hub.cli.problems import FAILED
 from hub.cli.session import Session
 from hub.domain.agreement import Offer, offer_from_scopes
 from hub.errors import Misconfigured, Refused, Unavailable
 from hub.federation import linking
+from hub.federation.probe import probe
 from hub.i18n import gettext as _
 from hub.queries import links as views
 from hub.queries import names
@@ -269,9 +271,30 @@ def _show_link(here: Session, view: LinkView) -> None:
                 (N_("Active since"), view.active_at),
             ]
         ),
+        *_suspicions(view),
         Heading(_("Agreement")),
         Facts([("", line) for line in _terms_in_words(view)]),
     )
+
+
+def _suspicions(view: LinkView) -> list[output.Part]:
+    if not view.suspicions:
+        return []
+    return [
+        Heading(_("Refused here")),
+        Table(
+            (N_("What"), N_("How often"), N_("Last"), N_("By")),
+            [
+                (
+                    Word(one.kind),
+                    one.count,
+                    one.last_at,
+                    _("the partner") if one.proven else _("somebody in its name"),
+                )
+                for one in view.suspicions
+            ],
+        ),
+    ]
 
 
 def _tell_how_it_stands(manner: Manner, view: LinkView) -> None:
@@ -434,3 +457,41 @@ def close(manner: Manner, peer: str, reason: str, yes: bool) -> None:
         output.done(manner, _("The link with {peer} is closed.").format(peer=link.peer_name))
 
     session.run(manner, body)
+
+
+@verb(
+    N_("Look whether the node at a partner's address still has the identity we pinned."),
+    'hub link check-keys "Master South"',
+)
+@_peer_argument
+def check_keys(manner: Manner, peer: str) -> int:
+    """Compare the partner's document with what is pinned; nothing of it is ever taken over."""
+
+    async def body(here: Session) -> int:
+        link = await here.read(lambda connection: names.link(connection, peer))
+        seen = await probe(here.hub, here.transport, link.peer_base_url)
+        found = await peer_keys.compare(here.hub, link.id, seen.document)
+        output.show(
+            manner,
+            {
+                "link": link.id,
+                "peer": link.peer_name,
+                "verdict": found.verdict,
+                "pinned_version": found.pinned_version,
+                "shown_version": found.shown_version,
+            },
+            Facts(
+                [
+                    (N_("Partner"), link.peer_name),
+                    (N_("Identity"), Word(found.verdict)),
+                    (N_("Key set we know"), found.pinned_version),
+                    (N_("Key set shown"), found.shown_version),
+                ]
+            ),
+        )
+        if found.verdict == "different":
+            output.warn(manner, _("Ask the partner by telephone; trust nothing new."))
+            return FAILED
+        return 0
+
+    return session.run(manner, body)

@@ -40,7 +40,9 @@ KINDS: Final = (
 )
 """Kind of error, exit code, title. The first that fits, so the narrower stand first."""
 
-_OUR_OWN: Final = frozenset({"database_unavailable", "storage_unavailable", "stopping"})
+_OUR_OWN: Final = frozenset(
+    {"database_unavailable", "outcome_unknown", "storage_unavailable", "stopping"}
+)
 """Unavailable is this very machine, not a peer."""
 
 

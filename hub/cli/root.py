@@ -29,6 +29,12 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
     "work": Leaf("hub.cli.node:work", N_("Run workers only, beside a serving process")),
     "status": Leaf("hub.cli.node:status", N_("The node in a few lines")),
     "doctor": Leaf("hub.cli.doctor:doctor", N_("Check what can be checked")),
+    "node": Branch(
+        N_("This node after a restore"),
+        {
+            "release": Leaf("hub.cli.hold:release", N_("Let mail and desks go on")),
+        },
+    ),
     "link": Branch(
         N_("Standing relations with partners"),
         {
@@ -37,9 +43,12 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "list": Leaf("hub.cli.link:list_", N_("All links and open invitations")),
             "show": Leaf("hub.cli.link:show", N_("One link with its agreement")),
             "confirm": Leaf("hub.cli.link:confirm", N_("Sign: the digits are the same")),
+            "amend": Leaf("hub.cli.amendments:amend", N_("Change what was agreed")),
+            "check": Leaf("hub.cli.checkpoints:check", N_("Compare both sides; repair ours")),
             "suspend": Leaf("hub.cli.link:suspend", N_("Stop the exchange for now")),
             "resume": Leaf("hub.cli.link:resume", N_("Take a suspension back")),
             "close": Leaf("hub.cli.link:close", N_("End the relation")),
+            "check-keys": Leaf("hub.cli.link:check_keys", N_("Whether the partner is who it was")),
         },
     ),
     "ticket": Branch(
@@ -54,6 +63,9 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "comment": Leaf("hub.cli.comment:add", N_("Say something on a ticket")),
             "comment-edit": Leaf("hub.cli.comment:edit", N_("Change a comment of ours")),
             "comment-redact": Leaf("hub.cli.comment:redact", N_("Take a comment of ours back")),
+            "erase": Leaf("hub.cli.erasure:erase", N_("Drop the personal data of a ticket")),
+            "hold": Leaf("hub.cli.erasure:hold", N_("Let nothing of a ticket be erased")),
+            "erasure": Leaf("hub.cli.erasure:show", N_("Who has confirmed an erasure")),
             "handoff": Leaf(f"{_HANDOFF}:offer", N_("Offer a ticket to a partner")),
             "accept": Leaf(f"{_HANDOFF}:accept", N_("Take an offered ticket")),
             "decline": Leaf(f"{_HANDOFF}:decline", N_("Do not take an offered ticket")),
@@ -81,12 +93,38 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "skip": Leaf("hub.cli.delivery:skip", N_("Set a message aside for good")),
         },
     ),
+    "audit": Branch(
+        N_("The record of who did what"),
+        {
+            "list": Leaf("hub.cli.audit:list_", N_("Records, newest first")),
+            "verify": Leaf("hub.cli.audit:verify", N_("Whether anybody has changed it")),
+            "export": Leaf("hub.cli.audit:export", N_("Write all of it into a signed file")),
+        },
+    ),
+    "evidence": Branch(
+        N_("What was signed, for somebody without a node"),
+        {
+            "export": Leaf(
+                "hub.cli.evidence:export", N_("Write a bundle about a ticket or a link")
+            ),
+            "verify": Leaf("hub.cli.evidence:verify", N_("Check a bundle, of whomever")),
+        },
+    ),
     "user": Branch(
         N_("People of this account"),
         {
             "add": Leaf("hub.cli.user:add", N_("Add an agent")),
             "list": Leaf("hub.cli.user:list_", N_("All agents")),
             "disable": Leaf("hub.cli.user:disable", N_("An agent may do nothing from now on")),
+        },
+    ),
+    "key": Branch(
+        N_("Keys this node signs with"),
+        {
+            "list": Leaf("hub.cli.key:list_", N_("Our keys and what partners know of them")),
+            "rotate": Leaf("hub.cli.key:rotate", N_("Replace keys")),
+            "revoke": Leaf("hub.cli.key:revoke", N_("Call off a key that others may have")),
+            "identity-rotate": Leaf("hub.cli.key:identity_rotate", N_("Replace the identity key")),
         },
     ),
     "token": Branch(
@@ -110,6 +148,14 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
         {
             "upgrade": Leaf("hub.cli.db:upgrade", N_("Bring the database to this version")),
             "current": Leaf("hub.cli.db:current", N_("Which version the database has")),
+        },
+    ),
+    "backup": Branch(
+        N_("Backups of the whole node"),
+        {
+            "create": Leaf("hub.cli.backup:create", N_("Write a backup while the node works")),
+            "verify": Leaf("hub.cli.backup:verify", N_("Check a backup whole")),
+            "restore": Leaf("hub.cli.backup:restore", N_("Put a backup in the node's place")),
         },
     ),
     "schema": Branch(

@@ -6,14 +6,27 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from hub.actions import files, inbox, invitations, leases, outbox, timers
+from hub.actions import (
+    files,
+    inbox,
+    invitations,
+    keyring,
+    keys,
+    leases,
+    outbox,
+    runs,
+    syncing,
+    timers,
+)
 from hub.actions.context import Hub
 from hub.domain.delivery import backoff
 from hub.errors import HubError
 from hub.federation.client import PeerTransport
 from hub.federation.deliver import deliver
 from hub.federation.fetch import fetch
+from hub.federation.key_calls import tell_keys
 from hub.federation.linking import exchange_signatures
+from hub.federation.sync import synchronize
 from hub.ids import LinkId
 from hub.logs import get_logger
 from hub.workers.loop import Lanes
@@ -38,20 +51,56 @@ class Deliveries:
         """Start a delivery to every peer that is due."""
         now = self._hub.now()
         due: datetime | None = None
-        for link_id, next_at in await outbox.links_with_work(self._hub):
-            if next_at is not None and next_at > now:
-                due = next_at if due is None else min(due, next_at)
-            elif await leases.hold(self._hub, link_id):
-                self._lanes.start(link_id, partial(self._one, link_id))
+        for one in await outbox.links_with_work(self._hub):
+            if one.due_at is not None and one.due_at > now:
+                due = one.due_at if due is None else min(due, one.due_at)
+            elif await leases.hold(self._hub, one.link_id):
+                self._start(one.link_id, doubtful=one.failing_since is not None)
         if self._wait:
             await self._lanes.idle()
         return due
 
+    def _start(self, link_id: LinkId, *, doubtful: bool = False) -> None:
+        self._lanes.start(link_id, partial(self._one, link_id), doubtful=doubtful)
+
     async def _one(self, link_id: LinkId) -> None:
-        await deliver(self._hub, self._transport, link_id)
+        if await deliver(self._hub, self._transport, link_id):
+            self._start(link_id)  # behind those who wait
 
     async def idle(self) -> None:
         """Return when nothing is in flight."""
+        await self._lanes.idle()
+
+
+class Syncs:
+    """Agrees anew with every peer where both stand, before anything passes after a start."""
+
+    topic = runs.SYNC_TOPIC
+
+    def __init__(self, hub: Hub, transport: PeerTransport, *, wait: bool = False) -> None:
+        self._hub = hub
+        self._transport = transport
+        self._lanes = Lanes(hub.limits.deliveries_at_once)
+        self._wait = wait
+
+    async def turn(self) -> datetime | None:
+        """Start a sync with every peer that is due."""
+        now = self._hub.now()
+        later: list[datetime] = []
+        for link_id, next_at in await syncing.due(self._hub):
+            if next_at is not None and next_at > now:
+                later.append(next_at)
+            elif await leases.hold(self._hub, link_id):
+                self._lanes.start(link_id, partial(self._one, link_id))
+        if self._wait:
+            await self._lanes.idle()
+        return min(later, default=None)
+
+    async def _one(self, link_id: LinkId) -> None:
+        await synchronize(self._hub, self._transport, link_id)
+
+    async def idle(self) -> None:
+        """Return when no sync is under way."""
         await self._lanes.idle()
 
 
@@ -71,17 +120,19 @@ class Inbox:
         self._failed = False
         for link_id in await inbox.links_with_work(self._hub):
             if await leases.hold(self._hub, link_id):
-                self._lanes.start(link_id, partial(self._one, link_id))
+                self._start(link_id)
         if self._wait:
             await self._lanes.idle()
         return self._hub.now() + APPLY_AGAIN if self._failed else None
 
+    def _start(self, link_id: LinkId) -> None:
+        self._lanes.start(link_id, partial(self._one, link_id))
+
     async def _one(self, link_id: LinkId) -> None:
-        while True:
-            done = await inbox.apply_some(self._hub, link_id)
-            self._failed = self._failed or done.failed
-            if done.failed or done.settled == 0:
-                return
+        done = await inbox.apply_some(self._hub, link_id)
+        self._failed = self._failed or done.failed
+        if not done.failed and done.settled:
+            self._start(link_id)  # behind those who wait
 
     async def idle(self) -> None:
         """Return when nothing is being applied."""
@@ -89,26 +140,33 @@ class Inbox:
 
 
 class Files:
-    """Pulls announced files, a few at a time."""
+    """Pulls announced files, a few at a time and one from each peer."""
 
     topic = files.FETCH_TOPIC
 
     def __init__(self, hub: Hub, transport: PeerTransport, *, wait: bool = False) -> None:
         self._hub = hub
         self._transport = transport
-        self._lanes = Lanes(4)
+        self._lanes = Lanes(hub.limits.file_pulls_at_once)
         self._wait = wait
 
     async def turn(self) -> datetime | None:
         """Start pulling every file that is due."""
-        for wanted in await files.due_fetches(self._hub):
-            self._lanes.start(
-                f"{wanted.link_id}/{wanted.sha256}",
-                partial(fetch, self._hub, self._transport, wanted),
-            )
+        for link_id, wanted in (await files.due_fetches(self._hub)).items():
+            self._start(link_id, doubtful=all(one.attempts for one in wanted))
         if self._wait:
             await self._lanes.idle()
         return await files.next_fetch_at(self._hub)
+
+    def _start(self, link_id: LinkId, *, doubtful: bool) -> None:
+        self._lanes.start(link_id, partial(self._one, link_id), doubtful=doubtful)
+
+    async def _one(self, link_id: LinkId) -> None:
+        wanted = (await files.due_fetches(self._hub)).get(link_id, [])
+        if wanted:
+            await fetch(self._hub, self._transport, wanted[0])
+        if len(wanted) > 1:
+            self._start(link_id, doubtful=False)  # behind those who wait
 
     async def idle(self) -> None:
         """Return when nothing is being pulled."""
@@ -138,6 +196,35 @@ class Handshakes:
                 _log.info("handshake waits", link=link.id, code=error.code)
             wait = backoff(tries + 1, self._hub.entropy.fraction(), cap=timedelta(minutes=1))
             self._tries[link.id] = (tries + 1, now + max(wait, timedelta(seconds=1)))
+        return min((due for _, due in self._tries.values() if due > now), default=None)
+
+
+class Keys:
+    """Keeps this process on the newest keys, and tells them to peers that must hear at once."""
+
+    topic = keyring.KEYS_TOPIC
+
+    def __init__(self, hub: Hub, transport: PeerTransport) -> None:
+        self._hub = hub
+        self._transport = transport
+        self._tries: dict[str, tuple[int, datetime]] = {}
+
+    async def turn(self) -> datetime | None:
+        """Renew the keys, then make every call that is due."""
+        await keys.refresh(self._hub)
+        now = self._hub.now()
+        waiting = await keys.links_to_call(self._hub)
+        self._tries = {link_id: one for link_id, one in self._tries.items() if link_id in waiting}
+        for link_id in waiting:
+            tries, due = self._tries.get(link_id, (0, now))
+            if due > now:
+                continue
+            try:
+                await tell_keys(self._hub, self._transport, link_id)
+            except HubError as error:
+                _log.info("keys wait to be told", link=link_id, code=error.code)
+                wait = backoff(tries + 1, self._hub.entropy.fraction(), cap=timedelta(minutes=1))
+                self._tries[link_id] = (tries + 1, now + max(wait, timedelta(seconds=1)))
         return min((due for _, due in self._tries.values() if due > now), default=None)
 
 

@@ -71,35 +71,75 @@ class Mill:
                         await woken.wait()
 
 
+SLOW_AFTER_S: Final = 2.0  # work that takes so long gives its place to others
+_SLOW_SHARE: Final = 4  # one place in so many is for links that failed lately
+
+
 class Lanes:
-    """Work that runs side by side for many links, one at a time for each."""
+    """Work that runs side by side for many links, one at a time for each.
+
+    Nobody's slowness is paid by others: work that lasts long goes on beside the places, as
+    many times as there are places, and what failed lately has a small share of them only.
+    Whoever waits for a place gets it in the order of asking.
+    """
 
     def __init__(self, at_once: int) -> None:
         self._busy: dict[str, asyncio.Task[None]] = {}
-        self._again: set[str] = set()
+        self._again: dict[str, bool] = {}  # key → whether it is doubtful by now
         self._places = asyncio.Semaphore(at_once)
+        self._doubtful = asyncio.Semaphore(max(1, at_once // _SLOW_SHARE))
+        self._beside_at_most = at_once
+        self._beside: set[str] = set()  # keys whose work lasts and has given its place back
 
-    def start(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run this work for the key; while it runs already, once more when it has ended."""
+    def start(
+        self, key: str, work: Callable[[], Coroutine[Any, Any, None]], *, doubtful: bool = False
+    ) -> None:
+        """Run this work for the key; while it runs already, once more when it has ended.
+
+        `doubtful` work is likely to take long or to fail.
+        """
         if key in self._busy:
-            self._again.add(key)
+            self._again[key] = doubtful
             return
-        self._busy[key] = asyncio.create_task(self._run(key, work))
+        self._busy[key] = asyncio.create_task(self._run(key, work, doubtful=doubtful))
 
-    async def _run(self, key: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _run(
+        self, key: str, work: Callable[[], Coroutine[Any, Any, None]], *, doubtful: bool
+    ) -> None:
         try:
             while True:
-                self._again.discard(key)
-                async with self._places:
-                    await work()
+                async with self._doubtful if doubtful else contextlib.nullcontext():
+                    # Before the place and not behind it: it waits here without taking one.
+                    await self._places.acquire()
+                    self._again.pop(key, None)
+                    timer = asyncio.get_running_loop().call_later(
+                        SLOW_AFTER_S, self._step_aside, key
+                    )
+                    try:
+                        await work()
+                    finally:
+                        timer.cancel()
+                        self._leave(key)
                 if key not in self._again:
                     return
+                doubtful = self._again[key]
         except HubError as error:
             _log.warning("lane failed", lane=key, code=error.code, because=str(error))
         except Exception:  # noqa: BLE001 - one link's bug must not stop the others
             _log.exception("lane broke", lane=key)
         finally:
             self._busy.pop(key, None)
+
+    def _step_aside(self, key: str) -> None:
+        if len(self._beside) < self._beside_at_most:
+            self._beside.add(key)
+            self._places.release()
+
+    def _leave(self, key: str) -> None:
+        if key in self._beside:
+            self._beside.discard(key)
+        else:
+            self._places.release()
 
     async def idle(self) -> None:
         """Return when nothing runs."""
