@@ -59,6 +59,8 @@ class Wrong(Exception):  # noqa: N818 - what is the case
         self.code, self.status = code, status
 
 
+# What we know and need not act on.
+IGNORED = {"comment.add", "link.suspend", "link.resume", "link.close", "message.rejected"}
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
@@ -399,7 +401,10 @@ class Peer:
             if request.match_info["lid"] != self.link:  # also before our link is active
                 raise Wrong("key_unknown", "no such link", 401)
             check_http(asked, body, REQUEST, self.hub)
-            wrong = self.take_batch(parse(body)["messages"])
+            batch = parse(body)["messages"]
+            if not isinstance(batch, list):
+                raise Wrong("malformed", "no list of messages")
+            wrong = self.take_batch(batch)
             said = {"receipt": self.receipt}  # also beside a refusal: for what came before it
         except Wrong as error:
             wrong = error
@@ -461,6 +466,8 @@ class Peer:
         about = [said[name] for name in ("v", "link", "from", "to")]
         if about != ["1.0", self.link, self.hub["id"], self.id]:
             raise Wrong("env_invalid", "addressed otherwise")
+        if type(said["seq"]) is not int or said["seq"] < 1:
+            raise Wrong("env_invalid", "no place in a stream")
         if sha(text) != said["dh"]:
             raise Wrong("data_hash_mismatch")
         known = self.hashes[: said["seq"]][-1:] if said["seq"] <= len(self.hashes) else []
@@ -516,7 +523,7 @@ class Peer:
             self.say("handoff.start", {"from": "accepted"}, handoff)
             self.say("handoff.resolve", {**done, "files": []}, handoff)
             self.states[handoff] = "resolved"
-        elif type_.startswith("handoff.") and state is None:
+        elif type_ == "handoff.confirm" and state is None:
             raise Wrong("unknown_handoff")
         elif type_ == "handoff.confirm":
             if data["from"] != state:
@@ -524,7 +531,7 @@ class Peer:
             self.states[handoff] = "confirmed"
             tell("confirmed", handoff=handoff, rating=data.get("rating"))
             self.done.set()
-        elif type_ != "comment.add" and not type_.startswith(("link.", "message.")):
+        elif type_ not in IGNORED:
             raise Wrong("unsupported_type")
 
 
