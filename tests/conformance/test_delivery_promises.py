@@ -31,7 +31,8 @@ async def test_a_second_copy_of_the_last_words_gets_their_receipt(tmp_path: Path
         for company in (ours, theirs):
             rows = await company.hub.db.read(lambda tx: outbox.after(tx, link_id, 0, 10))
             assert [(row.type, row.state) for row in rows] == [
-                ("link.close", DeliveryState.RECEIVED)
+                ("link.checkpoint", DeliveryState.RECEIVED),
+                ("link.close", DeliveryState.RECEIVED),
             ]
     finally:
         await network.close()
