@@ -1,0 +1,353 @@
+"""Which test shows which family of attacks: A, B, C, X, as the list of advisories names them.
+
+A test is named as `file::function` under tests/. `asked` is the least number of inputs;
+tests/attacks/test_coverage.py counts what pytest collects and what the tests' own tables hold.
+A part that is not here belongs to what nodes do not have: it names the part of the product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One line of the list."""
+
+    what: str
+    asked: int  # inputs
+    shown: tuple[str, ...] = ()
+    elsewhere: str = ""  # what of it, or all of it, is no matter of nodes, and why
+
+
+_DOOR = "federation/test_door.py::test_"
+_DELIVERY = "federation/test_delivery.py::test_"
+_CLIENT = "federation/test_client.py::test_"
+_GUARD = "federation/test_guard.py::test_"
+_HANDSHAKE = "federation/test_handshake.py::test_"
+_SPEAKS = "attacks/test_who_speaks.py::test_"
+_OWN = "attacks/test_whose_it_is.py::test_"
+_NAMES = "attacks/test_names.py::test_"
+_POISON = "attacks/test_poison.py::test_"
+_EXHAUST = "attacks/test_exhaustion.py::test_"
+_REQUESTS = "attacks/test_server_side_requests.py::test_"
+_SYNC = "attacks/test_sync_incidents.py::test_"
+
+FAMILIES: dict[str, Family] = {
+    "A1": Family(
+        "every route, unsigned or signed by another; and what is pulled",
+        4 * 9,
+        (
+            f"{_DOOR}every_route_of_the_door_is_classified_here",
+            f"{_DOOR}a_call_nobody_we_know_has_signed_is_401_on_every_route_and_nothing_remains",
+            f"{_DOOR}a_body_swapped_after_signing_is_refused",
+            f"{_DOOR}a_body_swapped_together_with_its_digest_is_refused",
+            f"{_DELIVERY}what_is_not_authentic_is_refused_at_the_door_with_a_receipt_for_what_came_before",
+            f"{_DELIVERY}an_answer_that_proves_nothing_changes_nothing_and_the_message_is_tried_again",
+            f"{_SPEAKS}a_file_that_b_did_not_sign_for_or_that_is_another_never_appears",
+        ),
+    ),
+    "A2": Family(
+        "a signature that does not prove the whole call",
+        16,
+        (f"{_SPEAKS}a_call_whose_signature_does_not_prove_all_of_it_is_refused",),
+    ),
+    "A3": Family(
+        "the same signed bytes read two ways",
+        12,
+        (
+            f"{_SPEAKS}an_envelope_that_can_be_read_in_two_ways_is_refused_though_b_signed_it",
+            f"{_SPEAKS}a_body_that_can_be_read_in_two_ways_is_refused_though_b_signed_it",
+        ),
+    ),
+    "A4": Family(
+        "each verb on each thing of the link of others",
+        20,
+        (
+            f"{_OWN}a_hand_off_of_others_is_the_same_as_none_to_every_message",
+            f"{_OWN}a_thing_of_others_is_the_same_as_none_along_a_hand_off_of_bs_own",
+        ),
+    ),
+    "A5": Family(
+        "the right paper for the wrong ticket",
+        5,
+        (
+            f"{_OWN}a_paper_for_one_link_is_none_for_another",
+            f"{_OWN}an_answer_to_a_request_about_another_ticket_answers_nothing",
+        ),
+    ),
+    "A6": Family(
+        "editing what the other side wrote", 4, (f"{_OWN}b_changes_nothing_that_a_wrote",)
+    ),
+    "A7": Family(
+        "a ticket here without an agreement, or an answer in our name",
+        4,
+        (
+            f"{_HANDSHAKE}messages_before_the_agreement_is_signed_are_not_taken",
+            f"{_DELIVERY}an_offer_refused_by_a_rule_is_declined_not_rejected",
+            f"{_DELIVERY}a_link_suspended_by_us_takes_control_messages_only",
+            f"{_DELIVERY}after_both_closed_everything_new_is_410_and_copies_keep_their_receipt",
+            f"{_DELIVERY}a_poison_message_is_answered_by_exactly_one_rejection_and_the_stream_goes_on",
+            (
+                "journeys/test_disclosure.py::"
+                "test_a_link_for_one_direction_carries_nothing_the_other_way"
+            ),
+        ),
+    ),
+    "A8": Family(
+        "receipts and ratings that are not the sender's, or no ratings",
+        10,
+        (
+            f"{_OWN}no_bad_rating_replaces_a_good_one",
+            f"{_DELIVERY}an_old_revision_of_a_rating_is_rejected",
+            f"{_DELIVERY}a_poison_message_is_answered_by_exactly_one_rejection_and_the_stream_goes_on",
+            f"{_DELIVERY}an_answer_that_proves_nothing_changes_nothing_and_the_message_is_tried_again",
+        ),
+    ),
+    "A9": Family(
+        "refused once, and sent again by every way",
+        4,
+        (
+            f"{_OWN}what_was_refused_once_is_refused_by_every_way",
+            f"{_OWN}a_poison_message_stays_refused_when_it_comes_again",
+            f"{_DELIVERY}a_message_refused_once_stays_refused_in_a_batch_and_after_a_restart",
+        ),
+    ),
+    "A10": Family(
+        "a partner we left, through a good one",
+        3,
+        (f"{_OWN}what_a_partner_we_left_says_does_not_come_back_through_a_good_one",),
+        elsewhere="What a middle company writes in its own name after talking to others is its "
+        "own word: it is signed by it and shown as its own.",
+    ),
+    "A11": Family(
+        "asking for what one may not see",
+        15,
+        (
+            f"{_OWN}what_is_not_ones_own_cannot_be_told_from_nothing",
+            f"{_OWN}a_file_of_others_on_ones_own_link_cannot_be_told_from_nothing",
+            f"{_OWN}after_parting_not_a_byte_more_of_the_ticket_is_sent",
+            f"{_OWN}what_was_taken_back_is_gone_for_the_partner_too",
+            f"{_DOOR}an_unknown_link_and_the_link_of_others_look_the_same",
+        ),
+    ),
+    "A12": Family(
+        "two spellings of one address",
+        12,
+        (
+            f"{_NAMES}another_spelling_of_an_address_is_no_address_of_a_node",
+            f"{_NAMES}whoever_calls_itself_like_a_partner_is_shown_to_people",
+        ),
+    ),
+    "A13": Family(
+        "a document of another type, from another place",
+        6,
+        (
+            f"{_NAMES}a_discovery_document_of_another_type_or_place_is_not_believed",
+            f"{_NAMES}a_file_that_looks_like_our_document_is_served_as_a_file",
+            f"{_HANDSHAKE}a_discovery_document_that_proves_nothing_is_refused",
+        ),
+    ),
+    "A14": Family(
+        "secrets that can be guessed",
+        6,
+        (
+            f"{_NAMES}nothing_secret_is_made_with_a_generator_that_can_be_guessed",
+            "storage/test_keystore.py::test_a_sample_key_is_refused",
+            "storage/test_keystore.py::test_a_broken_generator_makes_no_keys",
+            "storage/test_keystore.py::test_a_file_that_others_may_touch_is_refused",
+            "storage/test_keystore.py::test_missing_keys_are_told",
+            "storage/test_keystore.py::test_the_three_keys_differ_and_two_nodes_share_nothing",
+            "protocol/test_keys.py::test_two_nodes_from_one_image_get_different_keys",
+        ),
+    ),
+    "A15": Family(
+        "signatures only a careless verifier believes",
+        163,
+        (
+            "protocol/test_keys.py::test_every_wycheproof_vector_gets_the_expected_verdict",
+            (
+                "protocol/test_keys.py::"
+                "test_a_key_that_is_not_a_canonical_point_of_prime_order_cannot_be_made"
+            ),
+            f"{_SPEAKS}a_signature_only_a_careless_verifier_believes_is_refused",
+            f"{_SPEAKS}a_key_of_small_order_gets_no_link",
+        ),
+    ),
+    "A16": Family(
+        "two signatures, or one over a part",
+        4,
+        (
+            f"{_SPEAKS}a_call_whose_signature_does_not_prove_all_of_it_is_refused",
+            (
+                "protocol/test_http_signatures.py::"
+                "test_the_first_of_two_signatures_does_not_cover_for_the_second"
+            ),
+        ),
+    ),
+    "A17": Family(
+        "a key that changed without being announced",
+        6,
+        (
+            f"{_HANDSHAKE}another_node_at_the_partners_address_gets_nothing_and_changes_nothing",
+            f"{_HANDSHAKE}another_identity_at_a_known_address_is_an_alarm_never_an_update",
+            f"{_DELIVERY}what_is_not_authentic_is_refused_at_the_door_with_a_receipt_for_what_came_before",
+        ),
+    ),
+    "B1": Family(
+        "JSON that is none",
+        188 + 35 + 8,
+        (
+            f"{_POISON}no_json_of_the_test_suite_that_is_none_gets_past_the_door",
+            f"{_POISON}json_that_is_some_but_no_batch_is_refused",
+            f"{_POISON}a_hostile_value_is_refused_in_the_body_and_rejected_in_a_payload",
+            "protocol/test_strict_json.py::test_valid_json_is_accepted_unless_we_say_why_not",
+            f"{_DELIVERY}a_payload_nobody_can_read_is_stored_and_rejected",
+        ),
+    ),
+    "B2": Family(
+        "a message or a peer that fails for ever",
+        8,
+        (
+            f"{_EXHAUST}a_peer_that_takes_nothing_delays_nobody_else_and_comes_before_people",
+            f"{_DELIVERY}a_message_our_side_fails_at_is_tried_a_bounded_number_of_times_and_parked_whole",
+            f"{_DELIVERY}poison_after_poison_in_one_batch_is_rejected_one_by_one",
+        ),
+    ),
+    "B3": Family(
+        "a page of nothing but what was refused",
+        1,
+        (f"{_POISON}a_history_of_nothing_but_refused_messages_is_read_to_its_end",),
+    ),
+    "B4": Family(
+        "circles, depths, crowds",
+        6,
+        (
+            f"{_POISON}a_chain_that_comes_back_or_is_too_long_is_declined_at_once",
+            f"{_POISON}words_made_to_be_slow_are_kept_as_words",
+            f"{_POISON}a_comment_that_answers_itself_makes_no_circle",
+            f"{_POISON}hops_below_that_stand_above_each_other_are_drawn_without_end",
+            "journeys/test_loops.py::test_work_that_comes_back_to_its_first_company_is_declined",
+        ),
+    ),
+    "B5": Family(
+        "answers made to exhaust the asker",
+        8,
+        (
+            f"{_CLIENT}an_endless_body_is_cut",
+            f"{_CLIENT}a_body_announced_too_long_is_not_read",
+            f"{_CLIENT}a_coded_answer_is_refused_unread",
+            f"{_CLIENT}a_peer_that_drips_is_given_up_at_the_deadline",
+            f"{_CLIENT}a_peer_that_only_promises_is_given_up_at_the_deadline",
+            f"{_CLIENT}a_redirect_is_an_answer_like_any_other",
+            f"{_CLIENT}a_tls_handshake_that_stalls_is_given_up",
+            f"{_CLIENT}a_stalling_peer_does_not_hold_up_another",
+        ),
+    ),
+    "B6": Family(
+        "bodies made to exhaust the door",
+        8,
+        (f"{_EXHAUST}a_body_made_to_exhaust_is_refused_within_bounds",),
+    ),
+    "B7": Family(
+        "ten thousand strangers who want to become partners",
+        500,
+        (f"{_NAMES}five_hundred_subdomains_of_one_attacker_leave_nothing",),
+        elsewhere="There is no asking without an invitation made by people, so no quota of "
+        "strangers is needed for rows; calls of strangers are limited by the limits of the door.",
+    ),
+    "B8": Family(
+        "every text too long, every list too full",
+        150,
+        (
+            f"{_POISON}every_text_of_a_million_and_every_list_of_a_hundred_thousand_stops_at_the_door",
+            f"{_POISON}every_text_and_list_beyond_its_schema_is_rejected_by_its_name",
+        ),
+    ),
+    "B9": Family(
+        "mail made to be slow", 0, elsewhere="Mail: the node takes no mail in this version."
+    ),
+    "B10": Family(
+        "files that are not what they say",
+        6,
+        (
+            f"{_NAMES}a_hostile_file_is_given_back_as_it_came_and_never_looked_into",
+            f"{_NAMES}the_node_has_nothing_that_decodes_a_file",
+        ),
+    ),
+    "B11": Family(
+        "names and digests that are paths",
+        12,
+        (
+            f"{_NAMES}a_name_of_a_file_is_a_label_and_never_a_path",
+            f"{_NAMES}a_name_that_is_none_or_too_long_is_refused",
+            f"{_NAMES}only_a_digest_is_asked_of_the_store",
+            "api/test_files.py::test_a_hostile_name_does_no_harm",
+        ),
+    ),
+    "B12": Family(
+        "two hundred at one ticket",
+        200,
+        (f"{_EXHAUST}two_hundred_at_one_ticket_do_not_hold_up_the_others",),
+    ),
+    "C": Family(
+        "addresses of the inside",
+        300,
+        (
+            f"{_GUARD}a_special_address_in_a_url_is_refused",
+            f"{_GUARD}a_cunning_spelling_is_refused_before_anybody_is_asked",
+            f"{_GUARD}a_name_that_resolves_to_a_special_address_is_refused",
+            f"{_GUARD}a_redirect_to_a_special_address_is_not_followed",
+            f"{_GUARD}a_name_that_changes_its_address_between_look_ups_is_refused",
+            f"{_GUARD}open_and_closed_ports_of_the_inside_look_the_same",
+            f"{_GUARD}what_an_operator_lists_may_be_private_and_nothing_worse",
+            f"{_REQUESTS}an_invitation_takes_this_node_to_no_address_of_the_inside",
+            f"{_REQUESTS}a_partner_at_an_address_of_the_inside_is_never_called",
+        ),
+        elsewhere="Webhooks, pictures, issuers of sign-in, mail servers and desks: parts this "
+        "version does not have; they will use the same transport.",
+    ),
+    "X1": Family(
+        "a sync takes away only what it brought",
+        1,
+        (f"{_SYNC}changes_and_the_end_of_a_hand_off_leave_what_our_people_made",),
+    ),
+    "X2": Family(
+        "twenty quick edits on both sides",
+        20,
+        (f"{_SYNC}forty_edits_crossing_each_other_converge_without_an_echo",),
+    ),
+    "X3": Family(
+        "what is internal never leaves; unsharing is clear",
+        2,
+        (
+            (
+                "journeys/test_nothing_internal_leaves.py::"
+                "test_nothing_internal_leaves_a_chain_of_three"
+            ),
+            f"{_SYNC}after_unsharing_both_sides_say_the_same",
+        ),
+    ),
+    "X4": Family(
+        "a restored or lost database",
+        0,
+        elsewhere="The simulation restores, clones and loses databases by the thousand "
+        "(tests/simulation), and the conformance suite takes a stream back (group C4).",
+    ),
+    "X5": Family(
+        "a second copy gets the same receipt",
+        2,
+        (
+            f"{_DELIVERY}a_second_copy_gets_the_same_receipt_byte_for_byte",
+            f"{_DOOR}a_batch_replayed_inside_its_window_gets_the_same_receipt_and_no_second_effect",
+        ),
+    ),
+    "X6": Family(
+        "ninety days late",
+        2,
+        (
+            f"{_SYNC}a_message_ninety_days_late_is_delivered_once_and_its_replay_is_a_copy",
+            f"{_SYNC}what_we_could_not_send_for_ninety_days_arrives_once",
+        ),
+    ),
+}
