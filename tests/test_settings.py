@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hub.domain import limits
 from hub.errors import Conflict, Misconfigured
 from hub.settings import CONFIG_NAME, Limits, Settings, default_data_dir, load, write_config
 
@@ -226,6 +227,25 @@ def test_a_language_may_come_as_shells_have_it(given: str, lang: str, tmp_path: 
 
 def test_every_limit_says_why() -> None:
     assert all(field.description for field in Limits.model_fields.values())
+
+
+@pytest.mark.parametrize("name", Limits.model_fields)
+def test_the_reference_lists_every_limit_with_its_default(name: str) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "limits.md").read_text("utf-8")
+    value = Limits.model_fields[name].default
+    shown = f"{value:,}" if isinstance(value, int) else str(value)
+    assert f"| `{name}` | {shown} | {Limits.model_fields[name].description} |" in page
+
+
+def test_the_reference_has_the_worst_case_of_these_defaults() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "limits.md").read_text("utf-8")
+    values = Limits().model_dump()
+    memory, disk = limits.worst_memory(values), limits.worst_disk(values)
+    for name, size in memory.items():
+        assert f"| {name} | {size / 1024**2:.1f} |" in page
+    assert f"| **together** | **{sum(memory.values()) / 1024**2:.1f}** |" in page
+    for name, size in disk.items():
+        assert f"| {name} | {size / 1024**3:.1f} |" in page
 
 
 @pytest.mark.parametrize("name", Limits.model_fields)

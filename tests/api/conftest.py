@@ -89,5 +89,6 @@ async def desk(network: Network) -> AsyncIterator[Desk]:
 async def pair(network: Network) -> AsyncIterator[Pair]:
     a, b = [await network.company(name) for name in NAMES]
     link = await a.link_to(b.name)
+    await network.run_until_idle()  # both are synced
     async with program(a) as ours, program(b) as theirs:
         yield Pair(network, ours, theirs, link)

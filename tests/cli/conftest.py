@@ -73,6 +73,8 @@ def schema_of(argv: tuple[str, ...]) -> str:
         )
     if noun == "link" and words[1] in {"confirm", "suspend", "resume", "close"}:
         return "link-show"
+    if noun == "key":
+        return "key-list"
     if noun == "delivery" and words[1] in {"replay", "skip"}:
         return "delivery-list"
     if noun in {"init", "serve", "work", "status", "doctor", "completion"}:

@@ -33,8 +33,8 @@ def test_a_peer_may_ask_for_a_pause_of_up_to_an_hour() -> None:
     def asked(minutes: int) -> timedelta:
         return backoff(1, 0.5, retry_after=timedelta(minutes=minutes))
 
-    assert asked(5) == timedelta(minutes=5)
-    assert asked(600) == timedelta(hours=1)
+    assert asked(5) == timedelta(minutes=5, seconds=30)
+    assert asked(600) == timedelta(hours=1, minutes=6)
     assert asked(-5) == timedelta(seconds=1)
 
 

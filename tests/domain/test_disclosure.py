@@ -683,6 +683,8 @@ STATEMENTS: dict[str, dict[str, object]] = {
     },
     "rating.set": {"score": 4, "rev": 1, "criteria": {}},
     "rating.reply": {"text": "Thanks", "at": NOW, "rev": 1},
+    "data.erase": {"scope": "ticket", "reason": "Asked by the person", "at": NOW},
+    "data.erased": {"ref_id": an_id("msg"), "at": NOW, "what": {"messages": 3}, "held": "court"},
 }
 
 

@@ -21,16 +21,18 @@ from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from hub import app
-from hub.actions import files, handoffs, invitations, tickets
+from hub.actions import files, handoffs, invitations, peers, tickets
 from hub.actions.handoffs import OfferHandoff
 from hub.domain.comment import Visibility
+from hub.errors import Unavailable
 from hub.federation.door import JSON, ROUTES, Call, Caller, Door, Reply, Route
 from hub.ids import TicketId
-from hub.protocol import http_signatures, strict_json
+from hub.protocol import http_signatures, signing, strict_json
 from hub.protocol.encoding import b64url
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
 from hub.protocol.keys import PrivateKey
 from hub.protocol.message import MAX_BATCH_BYTES
+from hub.protocol.receipts import open_receipt
 from tests.kit.clock import SeededEntropy
 from tests.kit.fake_peer import Answered, FakePeer
 from tests.kit.network import Company, Network
@@ -63,7 +65,9 @@ async def _file(a: Company, ticket_id: TicketId, words: bytes, visibility: Visib
 
 
 async def _scene(network: Network) -> Scene:
-    a = await network.company("Сервис Плюс")
+    # The clock stands still here: every call of this file comes in one minute.
+    often = {"stranger_calls_per_minute": 100_000, "link_requests_per_minute": 100_000}
+    a = await network.company("Сервис Плюс", **often)
     b, c = FakePeer.of(network, "Мастер-Юг"), FakePeer.of(network, "Север")
     for peer in (b, c):
         await peer.link_with(a)
@@ -109,6 +113,12 @@ async def _request(scene: Scene) -> Call:
     return scene.b.signed("POST", "/txp/v1/link-requests", body)
 
 
+async def _keys(scene: Scene) -> Call:
+    """B tells the keys that A knows: such a call may be repeated for ever."""
+    said = {"key_set": scene.b.key_set_jws, "upto": scene.b.seq, "head": scene.b.head}
+    return scene.b.signed("POST", f"{scene.b.path}/keys", strict_json.dump(said).encode())
+
+
 async def _get(scene: Scene, target: str, method: str = "GET") -> Call:
     return scene.b.signed(method, target)
 
@@ -123,6 +133,10 @@ SAMPLES: dict[tuple[str, str], Callable[[Scene], object]] = {
         s.b.signed("PUT", f"{s.b.path}/agreement", s.b.own_signature())
     ),
     ("POST", "/txp/v1/links/{lid}/messages"): _batch,
+    ("POST", "/txp/v1/links/{lid}/sync"): lambda s: _done(
+        s.b.signed("POST", f"{s.b.path}/sync", s.b.sync_body())
+    ),
+    ("POST", "/txp/v1/links/{lid}/keys"): _keys,
     ("GET", "/txp/v1/links/{lid}/log"): lambda s: _get(s, f"{s.b.path}/log?dir=in&from=1"),
     ("GET", "/txp/v1/links/{lid}/receipts"): lambda s: _get(s, f"{s.b.path}/receipts?from=1"),
     ("GET", "/txp/v1/links/{lid}/blobs/{digest}"): lambda s: _get(
@@ -465,7 +479,7 @@ async def test_answers_to_a_peer_are_signed_by_the_node(scene: Scene, route: Rou
             lambda kid: scene.a.hub.keys.http.public if kid == scene.a.hub.keys.http.kid else None,
             scene.b.now,
         )
-        if route.method == "POST" and reply.status == 200:
+        if route.path.endswith("/messages") and reply.status == 200:
             scene.b.move_to(_answered(reply))
 
 
@@ -547,6 +561,34 @@ async def test_the_log_gives_both_streams_as_their_authors_signed_them(scene: Sc
     assert [one["data"] for one in ours.members["messages"]] == [
         one.data_text for one in scene.b.heard
     ]
+
+
+async def test_the_log_and_the_receipts_of_one_link_hold_nothing_of_another(scene: Scene) -> None:
+    """Both partners have said something at the same positions of their streams."""
+    for mine, others in ((scene.b, scene.c), (scene.c, scene.b)):
+        log = await mine.call("GET", f"{mine.path}/log?dir=out&from=1")
+        links = [signing.stored_envelope(one["env"]).link for one in log.members["messages"]]
+        assert set(links) == {mine.link_id} != {others.link_id}
+        given = await mine.call("GET", f"{mine.path}/receipts?from=1")
+        key = scene.a.hub.keys.message.public
+        for text in given.members["receipts"]:
+            open_receipt(text, key, link=mine.link_id, of=mine.node_id)  # raises for any other
+        assert given.members["receipts"]
+
+
+async def test_what_only_our_log_may_say_is_in_no_answer(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`because` is for the node's own people: it names files, addresses and statements."""
+
+    async def fails(*_what: object) -> None:
+        raise Unavailable("overloaded", "Come again.", because="canary-7f3a of /srv/hub/hub.db")
+
+    monkeypatch.setattr(peers, "issued_receipts", fails)
+    said = await scene.b.call("GET", f"{scene.b.path}/receipts?from=1")
+    assert said.status == 503
+    assert b"canary" not in said.body
+    assert not any("canary" in value for value in said.headers.values())
 
 
 async def test_the_log_is_given_in_pages_of_at_most_two_hundred_messages(scene: Scene) -> None:

@@ -62,7 +62,7 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
     made = Network(tmp_path_factory.mktemp("standing"), seed="standing")
 
     async def found() -> None:
-        await made.company("Сервис Плюс")
+        await made.company("Сервис Плюс", pending_links_per_domain=1000)
         await made.company("Мастер-Юг")
 
     asyncio.run(found())

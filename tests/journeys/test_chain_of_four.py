@@ -92,6 +92,7 @@ async def test_words_and_files_go_up_and_down_and_never_back(network: Story) -> 
     scheme = brand.paper("схема.pdf", b"%PDF scheme")
     await brand.attach(tickets[0], scheme)
     await region.say(third, "Вопрос только мастеру: ключ у вас?", only_to=third)
+    await network.pass_time(seconds=1)  # в один миг двое, не знающие друг о друге, не по порядку
     await federal.say(second, "Клиент ждёт до вечера.")
     await network.pass_time(hours=1)  # файл проходит через каждый уровень
 

@@ -25,7 +25,7 @@ async def test_internal_and_client_comments_never_leave(network: Story) -> None:
     await theirs.never_sees("должник", "Уважаемый", "себестоимость", "переписка")
     await ticket.never_sees("опять тянет")
     await vendor.rewrite(shared, "Выезжайте завтра")
-    assert (await theirs.texts())[-1] == "Выезжайте завтра"
+    assert sorted(await theirs.texts()) == ["Вендор опять тянет", "Выезжайте завтра"]
     await vendor.take_back(shared)
     assert await theirs.texts() == ["Вендор опять тянет"]
     with refused("comment_empty"):

@@ -139,3 +139,17 @@ async def test_no_files_cross_where_the_agreement_has_none(network: Story) -> No
     await theirs.never_sees("договор.pdf", "фото.jpg", "план.pdf")
     await partner.attach(work, partner.paper("акт.pdf", b"act"))  # обратно файлы идут
     assert await ticket.opens("акт.pdf") == b"act"
+
+
+async def test_a_comment_taken_back_takes_every_file_of_it_along(network: Story) -> None:
+    """Also those for which its own message had no room."""
+    vendor = await network.company("Касса-Сервис")
+    partner = await network.company("Мастер-Юг")
+    await network.link(vendor, partner, offer=terms(as_principal={"max_files": 1}))
+    work = await vendor.hand_off(await vendor.new_ticket("Не печатает"), to=partner)
+    papers = [vendor.paper(f"{n}.pdf", bytes([n])) for n in range(3)]
+    said = await vendor.say(work, "Три снимка", files=papers)
+    there = await partner.ticket_of(work)
+    assert set((await there.papers()).values()) == {"available"}
+    await vendor.take_back(said)
+    assert set((await there.papers()).values()) == {"redacted"}

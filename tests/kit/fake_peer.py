@@ -38,6 +38,14 @@ from hub.protocol.message import Envelope, WireMessage, dump_batch, parse_batch
 from hub.protocol.problems import MEDIA_TYPE, problem
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import SealedMessage, VerifiedMessage
+from hub.protocol.sync import (
+    NewEpoch,
+    Place,
+    Standing,
+    dump_sync,
+    expected_epoch,
+    parse_sync,
+)
 from hub.storage.keystore import NodeKeys
 from tests.kit.clock import SeededEntropy
 
@@ -79,7 +87,10 @@ class FakePeer:
     seq: int = 0
     head: str = ""
     chains: dict[str, tuple[int, str]] = field(default_factory=dict)
+    epochs: dict[int, int] = field(default_factory=lambda: {1: 1})
+    run: str = "the-only-run"
     # what came
+    heard_epochs: dict[int, int] = field(default_factory=lambda: {1: 1})
     heard: list[VerifiedMessage] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     script: Script = lambda _call: None
@@ -88,6 +99,7 @@ class FakePeer:
     alter: Callable[[dict[str, Any]], None] = lambda _members: None
     sign_as_inviter: bool = True
     secrets: dict[str, bytes] = field(default_factory=dict)
+    made: int = 0  # ids so far
 
     @classmethod
     def of(cls, network: Network, name: str) -> FakePeer:
@@ -131,7 +143,10 @@ class FakePeer:
         return seal_key_set(made, self.keys.identity)
 
     def new_id(self, prefix: str) -> str:
-        return new(prefix, self.now, self.entropy)
+        """A fresh id, behind our earlier ones and behind a node's of the same millisecond."""
+        self.made += 1
+        made = new(prefix, self.now, self.entropy)
+        return f"{made[:17]}{0x800 | self.made & 0x7FF:03x}{made[20:]}"
 
     def document(self, **other: Any) -> bytes:
         """What we say of ourselves at the well-known address."""
@@ -288,7 +303,7 @@ class FakePeer:
             link=self.link_id,
             sender=self.node_id,
             receiver=self.node.hub.account.node_id,
-            epoch=1,
+            epoch=max(self.epochs),
             seq=self.seq + 1,
             prev=self.head,
             agreement=1,
@@ -417,6 +432,8 @@ class FakePeer:
             return self.reply(call, 200, {"state": "active", **json.loads(self.own_signature())})
         if path.endswith("/messages"):
             return self.reply(call, 200, {"receipt": self.take_batch(call)})
+        if path.endswith("/sync"):
+            return self.reply(call, 200, self.take_sync(call))
         return self.refusal(call, "not_found")
 
     def reply(self, call: Call, status: int, members: dict[str, Any], **headers: str) -> Reply:
@@ -450,10 +467,38 @@ class FakePeer:
                 receiver=self.node_id,
             )
             seq = one.envelope.seq
+            if one.envelope.epoch < expected_epoch(self.heard_epochs, seq):
+                continue  # superseded: answered like a copy, never applied
             if seq == len(self.heard) + 1 and (upto is None or seq <= upto):
                 assert one.envelope.prev == self.heard_head
                 self.heard.append(one)
         return self.own_receipt()
+
+    def standing(self, **other: Any) -> Standing:
+        """Where we stand, as we tell it."""
+        assert self.agreement is not None
+        made = Standing(
+            instance=self.keys.instance,
+            run=self.run,
+            synced=True,
+            sent=Place(self.seq, self.head),
+            held=Place(len(self.heard), self.heard_head),
+            sent_epochs=dict(self.epochs),
+            held_epochs=dict(self.heard_epochs),
+        )
+        return replace(made, **other)
+
+    def sync_body(self, begin: NewEpoch | None = None, **other: Any) -> bytes:
+        """A sync call of ours."""
+        return strict_json.dump(dump_sync(self.standing(**other), begin)).encode()
+
+    def take_sync(self, call: Call) -> dict[str, Any]:
+        """Note the epoch the node begins; where we stand then."""
+        theirs, begin = parse_sync(call.body)
+        self.heard_epochs |= theirs.sent_epochs
+        if begin is not None:
+            self.heard_epochs[begin.epoch] = begin.start_seq
+        return dump_sync(self.standing())
 
     @property
     def heard_head(self) -> str:
@@ -465,7 +510,7 @@ class FakePeer:
         made = Receipt(
             link=self.link_id,
             of=self.node.hub.account.node_id,
-            epoch=1,
+            epoch=self.heard[-1].envelope.epoch if self.heard else 1,
             upto=len(self.heard),
             head=self.heard_head,
             handoffs={},

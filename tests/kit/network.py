@@ -11,15 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hub import app
-from hub.actions import handoffs, invitations, tickets
+from hub.actions import handoffs, invitations, runs, tickets
 from hub.actions.context import Actor, Hub
+from hub.clock import Entropy
 from hub.errors import Unavailable
 from hub.federation import linking
 from hub.federation.client import Answer, StreamedAnswer
 from hub.federation.door import Call, Door
 from hub.settings import Settings
 from hub.storage import migrate
-from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Timers
+from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Keys, Syncs, Timers
 from tests.kit.clock import SeededEntropy, VirtualClock
 
 Fault = Callable[[str, str, str], str | None]
@@ -174,6 +175,7 @@ class Network:
         self.clock = VirtualClock()
         self.wire = Wire()
         self.companies: dict[str, Company] = {}
+        self._starts = 0
 
     async def company(self, name: str, *, database: str = "", **limits: Any) -> Company:
         """Found a company and its node."""
@@ -202,22 +204,48 @@ class Network:
         hub = await app.open_hub(
             settings, {}, clock=self.clock, entropy=entropy, inline=not database
         )
-        transport = MemoryTransport(self.wire, base)
-        self.wire.doors[base] = Door(hub)
-        cranks = (
-            Handshakes(hub, transport),
-            Deliveries(hub, transport, wait=True),
-            Inbox(hub, wait=True),
-            Files(hub, transport, wait=True),
-            Timers(hub),
-        )
         from hub.storage import agents
 
         admin = (await hub.db.read(agents.everyone))[0]
         actor = Actor(admin.id, admin.display, admin.role)
-        made = Company(name, hub, settings, transport, cranks, actor)
+        made = Company(name, hub, settings, MemoryTransport(self.wire, base), (), actor)
+        await self.open_doors(made)
         self.companies[name] = made
         return made
+
+    async def open_doors(self, company: Company, *, new_run: bool = True) -> None:
+        """The node is at work; with a new run, nobody was before it."""
+        if new_run:
+            await runs.begin(company.hub)
+        self.wire.doors[company.settings.url] = Door(company.hub)
+        hub, transport = company.hub, company.transport
+        company.cranks = (
+            Handshakes(hub, transport),
+            Syncs(hub, transport, wait=True),
+            Deliveries(hub, transport, wait=True),
+            Inbox(hub, wait=True),
+            Files(hub, transport, wait=True),
+            Keys(hub, transport),
+            Timers(hub),
+        )
+
+    async def stop(self, company: Company) -> None:
+        """The node's process ends; nobody answers at its address."""
+        self.wire.doors.pop(company.settings.url, None)
+        await company.hub.db.close()
+
+    async def start(self, company: Company, *, entropy: Entropy | None = None) -> None:
+        """The process begins anew on what lies on its disk: all that was in memory is gone."""
+        self._starts += 1
+        entropy = entropy or SeededEntropy(f"{self.seed}/{company.name}/{self._starts}")
+        company.hub = await app.open_hub(
+            company.settings,
+            {},
+            clock=self.clock,
+            entropy=entropy,
+            inline=not company.settings.database.url,
+        )
+        await self.open_doors(company)
 
     async def link(self, inviter: Company, invitee: Company, **how: Any) -> str:
         """Link two companies; the id of the link."""

@@ -11,7 +11,7 @@ from hub.storage.tables import metadata
 if TYPE_CHECKING:
     from hub.actions.context import Hub
 
-NOT_STATE = frozenset({"audit", "counters"})
+NOT_STATE = frozenset({"audit", "counters", "suspicions"})
 """The record of what was refused, and the numbers it is counted by."""
 
 

@@ -30,7 +30,7 @@ from hub.domain.handoff import OVER, Act, State
 from hub.domain.ticket import Priority
 from hub.errors import HubError
 from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
-from hub.storage import attachments, audit, inbox, links, outbox
+from hub.storage import attachments, audit, erasures, inbox, links, outbox, shared
 from hub.storage import comments as stored_comments
 from hub.storage import handoffs as stored_handoffs
 from hub.storage import tickets as stored_tickets
@@ -421,6 +421,7 @@ class Story(Network):
         super().__init__(root, seed=seed)
         self._new_database = new_database
         self._holding = 0
+        self.erased: set[str] = set()  # hand-offs of which a side dropped the texts
         self.refusals_expected = False  # whether somebody lies in this story
 
     async def company(self, name: str, *, database: str = "", **limits: Any) -> Firm:
@@ -555,14 +556,45 @@ class Story(Network):
                     lambda c, id_=link: stored_handoffs.of_link(c, id_, only_open=False)
                 ):
                     states.setdefault(one.id, {})[one.party] = one
+        if everybody and not self.refusals_expected:
+            await self._check_shared(states)
         for sides in states.values():
             if len(sides) == 2 and everybody:
                 ours, theirs = sides.values()
-                for name in ("state", "round", "since", "score", "rating_text", "rating_reply"):
+                texts = () if ours.id in self.erased else ("rating_text", "rating_reply")
+                for name in ("state", "round", "since", "score", *texts):
                     assert getattr(ours, name) == getattr(theirs, name), f"{name} differs: {ours}"
                 if ours.state in OVER:
                     assert ours.request is None, f"an open request on a finished hand-off: {ours}"
                     assert theirs.request is None, f"an open request on a finished one: {theirs}"
+
+    async def _check_shared(self, states: dict[str, dict[str, Handoff]]) -> None:
+        """Both sides have the same of every hand-off, and it is what its messages make it."""
+        found: dict[str, list[Any]] = {}
+        for firm in self.firms:
+            for one in [side for sides in states.values() for side in sides.values()]:
+                here = await firm.look(lambda c, id_=one.id: stored_handoffs.find(c, id_))
+                if here is None or here.party != one.party:
+                    continue
+                if await firm.look(lambda c, here=here: erasures.touched(c, here.ticket_id)):
+                    self.erased.add(here.id)  # not what its messages made of it any more
+                    continue
+                ours = await firm.look(lambda c, here=here: shared.projection(c, here))
+                log = await firm.look(lambda c, here=here: shared.replayed(c, here))
+                if any(side.detached_at for side in states[one.id].values()):
+                    continue  # somebody stopped telling
+                if log is None:
+                    continue  # some of its texts have gone with time
+                found.setdefault(one.id, []).append(ours)
+                names = sorted(n for n in ours.keys() | log if ours.get(n) != log.get(n))
+                assert not names, f"{firm}: not what was said: " + repr(
+                    [(n, ours.get(n), log.get(n)) for n in names]
+                )
+        for here in (one for id_, one in found.items() if id_ not in self.erased):
+            names = sorted(
+                n for n in here[0].keys() | here[-1] if here[0].get(n) != here[-1].get(n)
+            )
+            assert not names, [(n, here[0].get(n), here[-1].get(n)) for n in names]
 
     async def _left(self, firm: Firm, state: InboxState) -> list[tuple[str, str | None]]:
         rows = await firm.look(lambda c: inbox.in_state(c, state, 100))

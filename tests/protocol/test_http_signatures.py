@@ -29,6 +29,7 @@ from hub.protocol.encoding import unb64url
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
 from hub.protocol.keys import PublicKey, Signer
 from tests.corpora import corpus
+from tests.kit.hand_signed import signed_by_hand
 from tests.protocol.builders import ALPHA, BETA, EVE, NOW
 
 URL = "https://hub.beta.example/txp/v1/links/lnk_1/messages"
@@ -74,41 +75,7 @@ def made_by_hand(
     **params: Any,
 ) -> HttpRequest:
     """A correctly signed request with any coverage and parameters: what the library allows."""
-    created = int(NOW.timestamp())
-    given_params: dict[str, Any] = {
-        "created": created,
-        "expires": created + 300,
-        "keyid": signer.kid,
-        "tag": "txp-1",
-    }
-    given_params |= params
-    headers = dict(request.headers)
-    if request.body:
-        headers["content-digest"] = ContentDigest.create(request.body)
-    names = [_item(name) for name in covered]
-    values = {k: v for k, v in given_params.items() if v is not None}
-    inner = http_sf.ser({label: (names, values)}).partition("=")[2]
-    lines = [f"{name}: {_value(name, request, headers)}" for name in covered]
-    base = "\n".join([*lines, f'"@signature-params": {inner}'])
-    signature = http_sf.ser({label: (signer.sign(base.encode()), {})})
-    headers |= {"signature-input": f"{label}={inner}", "signature": signature}
-    return replace(request, headers=headers)
-
-
-def _item(name: str) -> Any:
-    return http_sf.parse(name.encode(), tltype="item")
-
-
-def _value(name: str, request: HttpRequest, headers: dict[str, str]) -> str:
-    digest = headers.get("content-digest", "")
-    return {
-        '"@method"': request.method,
-        '"@target-uri"': request.url,
-        '"@path"': "/" + request.url.split("/", 3)[3].partition("?")[0],
-        '"@authority"': request.url.split("/")[2],
-        '"content-digest";key="sha-256"': digest.partition("=")[2],
-        '"content-digest";sf': digest,
-    }.get(name) or headers[name.strip('"')]
+    return signed_by_hand(request, covered, signer, NOW, label=label, **params)
 
 
 def test_a_signed_call_names_its_key() -> None:

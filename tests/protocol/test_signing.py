@@ -85,6 +85,7 @@ def test_only_open_sealed_makes_a_verified_message() -> None:
         "data_text": "{}",
         "env": "x",
         "hash": "x",
+        "kid": "x",
     }
     with pytest.raises(TypeError):
         VerifiedMessage(**fields)

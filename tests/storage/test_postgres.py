@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from hub.errors import Refused, Unavailable
 from hub.storage.database import Connection, PostgresDatabase, Tx
@@ -99,11 +99,27 @@ async def test_another_process_is_told_of_the_topic_after_the_commit_on_postgres
     await heard.aclose()
 
 
+async def test_a_line_that_breaks_at_the_commit_leaves_the_outcome_open_on_postgres(db) -> None:
+    def breaks(_connection: Connection) -> None:
+        raise ConnectionResetError
+
+    event.listen(db._engine.sync_engine, "commit", breaks)
+    try:
+        with pytest.raises(Unavailable) as caught:
+            await db.write(put("perhaps"))
+    finally:
+        event.remove(db._engine.sync_engine, "commit", breaks)
+    assert caught.value.code == "outcome_unknown"
+    await db.write(put("after"))
+    assert "after" in await db.read(names)
+
+
 async def test_a_server_that_goes_away_is_unavailable_and_not_a_bug_on_postgres(db) -> None:
     def kill_ourselves(tx: Tx) -> None:
         tx.connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable) as caught:
         await db.write(kill_ourselves)
+    assert caught.value.code == "database_unavailable"
     await db.write(put("after"))
     assert await db.read(names) == ["after"]

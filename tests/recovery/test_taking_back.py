@@ -1,0 +1,76 @@
+"""After a restore a node is whole again: nothing twice, nothing missing, the same numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hub.actions import effects, recovery
+from hub.protocol import payloads
+from tests.kit.story import Firm, Story
+from tests.recovery.disaster import Disaster, Tale
+from tests.recovery.tales import CHAINS, PAIRS
+
+FAST = 5  # positions of each tale when there is little time
+
+
+async def _told(path: Path, names: list[str], who: int, tale: Tale) -> Disaster:
+    async def nowhere(_data: Path) -> str:
+        return ""
+
+    story = Story(path, nowhere)
+    firms: list[Firm] = await story.linked(*names)
+    return await Disaster.after(story, firms, who, tale)
+
+
+def _positions(disaster: Disaster, whole: bool) -> list[int]:
+    last = len(disaster.backups) - 1
+    if whole or last < FAST:
+        return list(range(last + 1))
+    return sorted({last * n // FAST for n in range(FAST + 1)})
+
+
+async def _everywhere(disaster: Disaster, *, order: tuple[int, ...] = (), whole: bool) -> None:
+    try:
+        for number in _positions(disaster, whole):
+            try:
+                await disaster.restore(number, order=order, lose_files=number % 2 == 0)
+                await disaster.check()
+            except AssertionError as error:
+                raise AssertionError(
+                    f"backup {number} of {len(disaster.backups)}: {error}"
+                ) from error
+    finally:
+        await disaster.story.close()
+
+
+_WHOLE = [pytest.param(False, id="some"), pytest.param(True, id="all", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize("whole", _WHOLE)
+@pytest.mark.parametrize("who", [0, 1], ids=["principal", "contractor"])
+@pytest.mark.parametrize("tale", PAIRS, ids=lambda tale: tale.__name__)
+async def test_a_node_restored_at_any_position_of_a_story_is_whole_again(
+    tmp_path: Path, tale: Tale, who: int, *, whole: bool
+) -> None:
+    disaster = await _told(tmp_path, ["Вендор", "Партнёр"], who, tale)
+    await _everywhere(disaster, whole=whole)
+
+
+@pytest.mark.parametrize("whole", _WHOLE)
+@pytest.mark.parametrize("order", [(), (0, 1), (1, 0)], ids=["together", "up first", "down first"])
+@pytest.mark.parametrize("tale", CHAINS, ids=lambda tale: tale.__name__)
+async def test_a_middle_node_of_a_chain_is_whole_again_in_whatever_order_its_links_come_back(
+    tmp_path: Path, tale: Tale, order: tuple[int, ...], *, whole: bool
+) -> None:
+    disaster = await _told(tmp_path, ["Бренд", "Федерал", "Регион", "Мастер"], 2, tale)
+    await _everywhere(disaster, order=order, whole=whole)
+
+
+def test_every_type_of_message_can_be_re_applied_by_its_author() -> None:
+    assert recovery.AGAIN.keys() == payloads.TYPES.keys()
+
+
+def test_every_type_of_message_says_what_its_effect_is_made_of() -> None:
+    assert effects.MADE_OF.keys() == payloads.TYPES.keys()
