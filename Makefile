@@ -13,7 +13,7 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test check bench docs simulate messages clean
+.PHONY: help demo test check bench docs drill simulate conformance torture mutants fuzz coverage messages clean
 
 help:
 	@echo "make demo    three linked companies work tickets on this machine (ARGS='--once --json')"
@@ -21,6 +21,12 @@ help:
 	@echo "make check   format, lint, types, imports"
 	@echo "make bench   speed against the limits of this machine (ARGS='--short --json')"
 	@echo "make simulate SEEDS=500   networks of nodes under faults, one seed a run"
+	@echo "make drill DRILLS=1   two real nodes: backup under load, loss, restore (ARGS='--database both')"
+	@echo "make conformance   the protocol's suite against our node and the minimal peer"
+	@echo "make torture   real processes killed, cut off and starved (ARGS='--short')"
+	@echo "make fuzz SECONDS=60   coverage-guided fuzzing of every reader and of the door to peers"
+	@echo "make coverage   branches the tests take of protocol, exchange, door and permissions"
+	@echo "make mutants   plant known bugs one by one: which test finds each (ARGS='--only 02 17')"
 	@echo "make docs    generate the reference pages"
 
 $(BIN)/python:
@@ -45,7 +51,7 @@ demo: $(VENV)/.core
 	@$(BIN)/hub demo $(ARGS)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long" $(ARGS)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -58,6 +64,31 @@ bench: $(VENV)/.dev
 
 simulate: $(VENV)/.dev
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),100) $(ARGS)
+
+drill: $(VENV)/.dev
+	@$(BIN)/python -m tools.restore_drill --drills $(or $(DRILLS),1) $(ARGS)
+
+conformance: $(VENV)/.dev
+	@$(BIN)/python -m tests.conformance $(ARGS)
+
+torture: $(VENV)/.dev
+	@$(BIN)/python -m tools.torture $(ARGS)
+
+$(VENV)/.fuzz: $(VENV)/.dev
+	@$(INSTALL) -e ".[fuzz]" >&2
+	@touch $@
+
+fuzz: $(VENV)/.fuzz
+	@$(BIN)/python -m tools.fuzz --seconds $(or $(SECONDS),60) $(ARGS)
+
+coverage: $(VENV)/.dev
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not long" --cov --cov-report= $(ARGS)
+	@mkdir -p build
+	@$(BIN)/python -m coverage json -q -o build/coverage.json
+	@$(BIN)/python -m tools.coverage_gate build/coverage.json
+
+mutants: $(VENV)/.dev
+	@$(BIN)/python -m tools.mutants $(ARGS)
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tools.payload_docs

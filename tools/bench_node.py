@@ -24,6 +24,7 @@ from hub.actions.context import Actor
 from hub.actions.handoffs import OfferHandoff, Particulars
 from hub.actions.tickets import NewTicket
 from hub.app import Running
+from hub.domain.agreement import AsContractor, AsPrincipal, Offer
 from hub.domain.comment import Visibility
 from hub.domain.handoff import Act
 from hub.federation import linking
@@ -44,12 +45,19 @@ class Node:
 
     async def invite(self, _said: dict[str, Any]) -> dict[str, Any]:
         """A code for the other node."""
-        invited = await invitations.invite(self._hub, self._actor, "bench")
+        # What is measured is the machine and the code, not the agreed rate.
+        most = {"messages_per_minute": 1_000_000}
+        offer = Offer(AsPrincipal(**most), AsContractor(**most))
+        invited = await invitations.invite(self._hub, self._actor, "bench", offer=offer)
         return {"code": invited.code}
 
     async def link(self, said: dict[str, Any]) -> dict[str, Any]:
         """Take the code and go through the whole handshake."""
-        prepared = await linking.accept(self._hub, self._transport, self._actor, said["code"])
+        most = {"messages_per_minute": 1_000_000}
+        offer = Offer(AsPrincipal(**most), AsContractor(**most))
+        prepared = await linking.accept(
+            self._hub, self._transport, self._actor, said["code"], offer
+        )
         await invitations.confirm(self._hub, self._actor, prepared.link.id)
         link = await linking.exchange_signatures(self._hub, self._transport, prepared.link.id)
         return {"link": link.id, "state": link.state.value}

@@ -77,6 +77,10 @@ def _of_call(node: ast.Call, name: str) -> Iterator[Found]:
         return
     for said in node.args[_PLACE[name] : _PLACE[name] + 1] if name in _PLACE else ():
         yield from _texts(said)
+    if name == "raise_alert":
+        for keyword in node.keywords:
+            if keyword.arg == "text":
+                yield from _texts(keyword.value)
     if name in ERRORS:
         for keyword in node.keywords:
             if keyword.arg == "hint":
