@@ -355,6 +355,10 @@ async def answer(hub: Hub, link_id: LinkId, theirs: Standing, begin: NewEpoch | 
         if begin is None:
             return _standing(tx.connection, hub, link_id)
         stream = streams.lock(tx, link_id)
+        known = dict(streams.epoch_table(tx.connection, link_id, "in"))
+        if begin.epoch <= max(known):
+            # Also what was long on its way: only an epoch above all others was thought of later.
+            raise _stale()
         if _is_clone(tx.connection, link_id, theirs):
             return _hold_clone(tx, hub, link, now)
         _note(tx, link_id, stream, theirs, begin)
@@ -409,10 +413,9 @@ def _hold_clone(tx: Tx, hub: Hub, link: Link, now: datetime) -> HubError:
 
 
 def _note(tx: Tx, link_id: str, stream: Stream, theirs: Standing, begin: NewEpoch) -> None:
-    known = dict(streams.epoch_table(tx.connection, link_id, "in"))
     if (begin.base.seq, begin.base.head) != (stream.in_seq, stream.in_head):
         raise _stale()
-    if begin.epoch <= max(known) or begin.start_seq <= stream.in_seq:
+    if begin.start_seq <= stream.in_seq:
         raise _stale()
     streams.add_epochs(
         tx,

@@ -258,6 +258,20 @@ async def test_two_copies_of_a_peer_that_speak_in_turn_are_stopped_until_people_
     assert "clone" not in await pair.alerts()
 
 
+async def test_a_late_copy_of_what_an_earlier_run_said_is_stale_and_no_second_node(
+    pair: Pair,
+) -> None:
+    """A call may lie on the wire while its sender restarts; only a later epoch is later speech."""
+    late = pair.begin(100)
+    assert (await pair.sync(late, run="a" * 8)).status == 200
+    assert (await pair.sync(pair.begin(101), run="b" * 8)).status == 200
+    said = await pair.sync(late, run="a" * 8)
+    assert (said.status, said.members["code"]) == (409, "epoch_stale")
+    link = await pair.a.hub.db.read(lambda tx: get_link(tx, pair.b.link_id))
+    assert link.state is LinkState.ACTIVE
+    assert "clone" not in await pair.alerts()
+
+
 async def test_a_node_that_is_told_it_has_a_clone_stops_on_that_link(pair: Pair) -> None:
     pair.b.script = lambda call: (
         pair.b.refusal(call, "clone_detected") if call.target.endswith("/sync") else None
