@@ -117,12 +117,15 @@ def taken_back(tx: Tx, hub: Hub, link_id: str, message_id: str, seq: int, data: 
 
 
 def heed_answer(tx: Tx, hub: Hub, link_id: LinkId, error: HubError) -> None:
-    """Where a peer does not know the key we called it with, tell it ours by a call of its own.
+    """Where a peer does not know a key we called or signed with, tell it ours by a call of its own.
 
     A peer that was restored has forgotten them; so have we, after a restore, what it knows.
-    Whoever answered so has not signed it; its word costs no more than that call.
+    Whoever does not know our http key cannot sign that it is so; its word costs no more than
+    that call.
     """
-    unknown = error.code == "answer_unsigned" and error.facts.get("status") == _UNKNOWN_THERE
+    unknown = error.code == "key_unknown" or (
+        error.code == "answer_unsigned" and error.facts.get("status") == _UNKNOWN_THERE
+    )
     if unknown and hub.ring.opened.version > 1:
         links.change(tx, link_id, keys_call=True)
         tx.wake(KEYS_TOPIC)

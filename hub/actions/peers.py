@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from hub.actions import keyring, peer_keys
 from hub.actions.context import Hub
@@ -15,6 +16,8 @@ from hub.protocol.message import WireMessage, fit_batch
 from hub.storage import attachments, deliveries, inbox, links, outbox, streams
 from hub.storage.database import Connection
 from hub.storage.links import Link, LinkState
+
+_SOON: Final = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ async def readable_file(hub: Hub, link_id: LinkId, sha256: str) -> int:
     Of the peer's own files those are meant whose bytes it sent us: it may have lost them since.
 
     Raises NotFound for any other digest, whether we have it or not, and for a file that we
-    announced and could not get ourselves; Unavailable where it is on its way to us.
+    announced and could not get ourselves; Unavailable where it is on its way to us, and for any
+    digest as long as a restore may have taken from us what we knew of it.
     """
     # Whatever is no digest at all looks like one that nobody named.
     here = is_hash(sha256) and hub.blobs.has(sha256)
@@ -132,6 +136,9 @@ async def readable_file(hub: Hub, link_id: LinkId, sha256: str) -> int:
     def body(connection: Connection) -> Link | None:
         found = links.get(connection, link_id)
         if not attachments.may_be_read_by(connection, link_id, sha256):
+            stream = streams.get(connection, link_id)
+            if stream is not None and (stream.reapplying or not stream.synced):
+                raise Unavailable("sync_required", "This node was started anew.", after=_SOON)
             return None
         return found if here or attachments.is_expected(connection, sha256) else None
 

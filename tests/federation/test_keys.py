@@ -693,6 +693,26 @@ async def test_a_partner_restored_from_before_a_rotation_is_told_the_keys_again(
     assert not (await link_of(a, link_id)).keys_call
 
 
+@pytest.mark.parametrize("rotated", [True, False])
+async def test_a_partner_that_does_not_know_a_message_key_is_told_all_keys_by_a_call(
+    network: Network, rotated: bool
+) -> None:
+    """After a restore nobody may know any more who heard of which key in the stream."""
+    a = await network.company("Сервис Плюс")
+    b = FakePeer.of(network, "Мастер-Юг")
+    link_id = await b.link_with(a)
+    await network.run_until_idle()
+    if rotated:
+        await keys.rotate(a.hub, a.dispatcher, frozenset({KeyUse.MSG}))
+    b.script = lambda call: (
+        b.refusal(call, "key_unknown") if call.target.endswith("/messages") else None
+    )
+    await say(a, link_id)
+    await network.run_for(minutes=1)
+    told = [call for call in b.calls if call.target.endswith("/keys")]
+    assert bool(told) is rotated  # with its first keys there is nothing to tell
+
+
 async def test_a_node_restored_from_before_its_rotation_goes_on_with_the_new_keys(
     network: Network, two: tuple[Company, Company, LinkId]
 ) -> None:

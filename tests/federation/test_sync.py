@@ -178,6 +178,18 @@ async def test_a_started_node_takes_and_sends_nothing_before_its_sync(pair: Pair
     assert [one.envelope.type for one in pair.b.heard[heard:]] == ["link.epoch", "handoff.offer"]
 
 
+async def test_a_file_nobody_knows_of_is_asked_for_later_while_a_restore_may_have_taken_it(
+    pair: Pair,
+) -> None:
+    """404 would be for good: the peer would never ask again for what comes back in a moment."""
+    target = f"{pair.b.path}/blobs/{'A' * 43}"
+    await pair.restart()
+    said = await pair.b.call("GET", target)
+    assert (said.status, said.code) == (503, "sync_required")
+    await pair.settle()
+    assert (await pair.b.call("GET", target)).status == 404
+
+
 async def test_what_has_no_receipt_is_signed_again_under_its_id_and_what_has_one_is_not(
     pair: Pair,
 ) -> None:

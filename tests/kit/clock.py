@@ -31,6 +31,23 @@ class VirtualClock:
         self._now = max(self._now, instant)
 
 
+class WrongClock:
+    """The same time, told wrongly by so much."""
+
+    def __init__(self, right: VirtualClock, by: timedelta) -> None:
+        self._right = right
+        self._by = by
+
+    def now(self) -> datetime:
+        return self._right.now() + self._by
+
+    def monotonic(self) -> float:
+        return self._right.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        await self._right.sleep(seconds)
+
+
 class SeededEntropy:
     """The same bytes for the same seed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,18 +13,23 @@ from urllib.parse import urlsplit
 from hub import app
 from hub.actions import handoffs, invitations, runs, tickets
 from hub.actions.context import Actor, Hub
-from hub.clock import Entropy
+from hub.clock import Clock, Entropy
 from hub.errors import Unavailable
 from hub.federation import linking
 from hub.federation.client import Answer, StreamedAnswer
-from hub.federation.door import Call, Door
+from hub.federation.door import Call, Door, Reply
 from hub.settings import Settings
 from hub.storage import migrate
 from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Keys, Syncs, Timers
-from tests.kit.clock import SeededEntropy, VirtualClock
+from tests.kit.clock import SeededEntropy, VirtualClock, WrongClock
 
 Fault = Callable[[str, str, str], str | None]
-"""(caller's base, method, url) → None, "drop_request", "drop_reply" or "duplicate"."""
+"""(caller's base, method, url) → None, "drop_request", "drop_reply", "duplicate", "delay",
+"flip_request" or "flip_reply"."""
+
+
+class Died(BaseException):
+    """The process ended here, without any farewell: nothing of it may catch that and go on."""
 
 
 @dataclass
@@ -33,7 +38,12 @@ class Wire:
 
     doors: dict[str, Door] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
+    cut: set[tuple[str, str]] = field(default_factory=set)  # (from, to): this way alone
+    died: set[str] = field(default_factory=set)  # whose process ended while it was called
+    falling: bool = False  # somebody's process has just ended; all it still tries fails
+    late: list[tuple[str, Call]] = field(default_factory=list)  # on its way, not there yet
     fault: Fault = lambda _caller, _method, _url: None
+    bit: Callable[[int], int] = lambda bits: bits // 2  # which of so many is flipped
     sent: list[bytes] = field(default_factory=list)
     calls: list[tuple[str, Call]] = field(default_factory=list)
     chunk_limit: int | None = None  # break every file stream after so many bytes
@@ -41,9 +51,32 @@ class Wire:
     def reach(self, caller: str, method: str, url: str) -> Door:
         """The door at this address. Raises Unavailable like a dead line."""
         base = base_of(url)
-        if base in self.down or caller in self.down or base not in self.doors:
+        if self.falling:
+            raise Died
+        if {base, caller} & self.down or (caller, base) in self.cut or base not in self.doors:
             raise Unavailable("peer_unreachable", "Nobody answers.")
         return self.doors[base]
+
+    async def knock(self, base: str, call: Call) -> Reply:
+        """What the node at this address answers. Raises Unavailable where it dies of it."""
+        try:
+            return await self.doors[base].answer(call)
+        except BaseException as error:
+            if not is_death(error):
+                raise
+            self.doors.pop(base, None)
+            self.died.add(base)
+            self.falling = False  # who called it goes on
+            raise Unavailable("peer_unreachable", "The line broke.") from None
+
+    def flipped(self, body: bytes) -> bytes:
+        """The same but for one bit."""
+        if not body:
+            return body
+        at = self.bit(8 * len(body))
+        changed = bytearray(body)
+        changed[at // 8] ^= 1 << at % 8
+        return bytes(changed)
 
 
 class MemoryTransport:
@@ -63,20 +96,26 @@ class MemoryTransport:
         max_bytes: int,
         timeout_s: float | None = None,
     ) -> Answer:
-        door = self._wire.reach(self._caller, method, url)
+        self._wire.reach(self._caller, method, url)
         self._note(method, url, headers, body)
         what = self._wire.fault(self._caller, method, url)
         if what == "drop_request":
             raise Unavailable("peer_unreachable", "The request was lost.")
-        call = _call(method, url, headers, body)
-        self._wire.calls.append((base_of(url), call))
-        reply = await door.answer(call)
+        if what == "flip_request":
+            body = self._wire.flipped(body or b"")
+        base, call = base_of(url), _call(method, url, headers, body)
+        self._wire.calls.append((base, call))
+        if what == "delay":
+            self._wire.late.append((base, call))
+            raise Unavailable("peer_unreachable", "No answer in time.")
+        reply = await self._wire.knock(base, call)
         if what == "duplicate":  # the first copy's answer got lost on the way
-            reply = await door.answer(_call(method, url, headers, body))
-        if what == "drop_reply":
+            reply = await self._wire.knock(base, _call(method, url, headers, body))
+        if what == "drop_reply" or (base, self._caller) in self._wire.cut:
             raise Unavailable("peer_unreachable", "The answer was lost.")
         self._wire.sent.append(repr(dict(reply.headers)).encode() + reply.body)
-        return Answer(reply.status, reply.headers, reply.body[: max_bytes + 1])
+        told = self._wire.flipped(reply.body) if what == "flip_reply" else reply.body
+        return Answer(reply.status, reply.headers, told[: max_bytes + 1])
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -88,9 +127,9 @@ class MemoryTransport:
         max_bytes: int | None = None,
         timeout_s: float | None = None,
     ) -> AsyncIterator[StreamedAnswer]:
-        door = self._wire.reach(self._caller, method, url)
+        self._wire.reach(self._caller, method, url)
         self._note(method, url, headers, None)
-        reply = await door.answer(_call(method, url, headers, None))
+        reply = await self._wire.knock(base_of(url), _call(method, url, headers, None))
         yield StreamedAnswer(reply.status, reply.headers, self._chunks(reply))
 
     async def _chunks(self, reply: Any) -> AsyncIterator[bytes]:
@@ -113,6 +152,13 @@ class MemoryTransport:
 
     def _note(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> None:
         self._wire.sent.append(f"{method} {url} {dict(headers)!r}".encode() + (body or b""))
+
+
+def is_death(error: BaseException) -> bool:
+    """Whether a process ended here, alone or among tasks that ran side by side."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_death(one) for one in error.exceptions)
+    return isinstance(error, Died)
 
 
 def base_of(url: str) -> str:
@@ -175,7 +221,16 @@ class Network:
         self.clock = VirtualClock()
         self.wire = Wire()
         self.companies: dict[str, Company] = {}
+        self.wrong_by: dict[str, timedelta] = {}  # by how much a company's clock is wrong
         self._starts = 0
+
+    def misplace_clock(self, name: str, by_s: float) -> None:
+        """The watches of this company are wrong by so much from now on."""
+        self.wrong_by[name] = timedelta(seconds=by_s)
+
+    def clock_of(self, name: str) -> Clock:
+        """What the watches of this company show."""
+        return WrongClock(self.clock, self.wrong_by[name]) if name in self.wrong_by else self.clock
 
     async def company(self, name: str, *, database: str = "", **limits: Any) -> Company:
         """Found a company and its node."""
@@ -198,11 +253,11 @@ class Network:
             {},
             admin_email=f"admin@{len(self.companies)}.example",
             admin_name=f"Диспетчер {name}",
-            clock=self.clock,
+            clock=self.clock_of(name),
             entropy=entropy,
         )
         hub = await app.open_hub(
-            settings, {}, clock=self.clock, entropy=entropy, inline=not database
+            settings, {}, clock=self.clock_of(name), entropy=entropy, inline=not database
         )
         from hub.storage import agents
 
@@ -241,7 +296,7 @@ class Network:
         company.hub = await app.open_hub(
             company.settings,
             {},
-            clock=self.clock,
+            clock=self.clock_of(company.name),
             entropy=entropy,
             inline=not company.settings.database.url,
         )
@@ -279,8 +334,6 @@ class Network:
 
     async def run_for(self, **how_far: float) -> None:
         """Let time pass, and let everything that becomes due happen."""
-        from datetime import timedelta
-
         end = self.clock.now() + timedelta(**how_far)
         while True:
             await self.run_until_idle()

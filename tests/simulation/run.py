@@ -8,27 +8,40 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
+from collections.abc import Collection
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub import logs
+from tests.simulation.faults import PASSED_HERE
+from tests.simulation.shrink import shrink
 from tests.simulation.world import World
 
+STEPS = 100
 
-async def live(seed: int, steps: int) -> World:
-    """One world from its beginning to its check."""
+
+async def live(
+    seed: int,
+    steps: int = STEPS,
+    *,
+    leave_out: Collection[int] = (),
+    without: frozenset[str] = frozenset(),
+) -> World:
+    """One world from its beginning to its check. Raises AssertionError where one does not hold."""
     with tempfile.TemporaryDirectory(prefix="hub-sim-", dir=_fast()) as folder:
-        world = World(seed, Path(folder))
+        world = World(seed, Path(folder), without)
         try:
             await world.begin()
-            for _ in range(steps):
-                await world.step()
+            await world.live(steps, leave_out)
             await world.heal()
             await world.check()
-        except BaseException:
-            print("\n".join(world.trace[-40:]), file=sys.stderr)
+        except BaseException as error:
+            error.add_note("\n".join(world.trace))
             raise
         finally:
-            await world.network.close()
+            await world.close()
     return world
 
 
@@ -37,27 +50,94 @@ def _fast() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
+@dataclass
+class Outcome:
+    """What one seed came to."""
+
+    seed: int
+    failure: str = ""
+    trouble: Counter[str] = field(default_factory=Counter)
+    deaths: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    said: int = 0
+    refused: int = 0
+
+
+def one(seed: int, steps: int) -> Outcome:
+    """Live one seed, in a process that may have lived others."""
+    logs.set_up("console", "critical")  # crashes are the point here; the check tells what matters
+    try:
+        world = asyncio.run(live(seed, steps))
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        told = str(error) if isinstance(error, AssertionError) else traceback.format_exc()
+        return Outcome(seed, failure=told[-4000:] or repr(error))
+    return Outcome(
+        seed,
+        trouble=Counter(world.machines.counted),
+        deaths=world.deaths.visited,
+        calls=len(world.network.wire.calls),
+        said=len(world.said),
+        refused=world.hostile.refused,
+    )
+
+
+def shortest(seed: int, steps: int) -> str:
+    """The trace of the shortest run found that fails like this seed."""
+
+    async def fails(kept: frozenset[int], without: frozenset[str]) -> bool:
+        try:
+            await live(seed, steps, leave_out=frozenset(range(steps)) - kept, without=without)
+        except Exception:  # noqa: BLE001 - any failure counts
+            return True
+        return False
+
+    async def body() -> str:
+        left = await shrink(steps, fails)
+        try:
+            out = frozenset(range(steps)) - left.steps
+            await live(seed, steps, leave_out=out, without=left.without)
+        except Exception as error:  # noqa: BLE001 - shown, not handled
+            notes = "\n".join(getattr(error, "__notes__", []))
+            return f"{len(left.steps)} steps are enough ({left.runs} runs):\n{notes}\n{error}"
+        return "it did not fail again"
+
+    return asyncio.run(body())
+
+
 def main() -> int:
     """Run the seeds; the number of those that failed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=50)
     parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=150)
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--jobs", type=int, default=2, help="processes side by side")
+    parser.add_argument("--shrink", action="store_true", help="make failing runs short (slow)")
     arguments = parser.parse_args()
-    logs.set_up("console", "critical")  # crashes are the point here; the check tells what matters
-    started, failed = time.monotonic(), []
-    for seed in range(arguments.first, arguments.first + arguments.seeds):
-        try:
-            asyncio.run(live(seed, arguments.steps))
-        except BaseException as error:  # noqa: BLE001 - the next seed still runs
-            if isinstance(error, KeyboardInterrupt):
-                break
-            failed.append(seed)
-            print(f"seed {seed}: {error}"[:3000], file=sys.stderr)
-            if not isinstance(error, AssertionError):
-                traceback.print_exc()
+    started = time.monotonic()
+    failed: list[int] = []
+    total = Outcome(-1)
+    seeds = range(arguments.first, arguments.first + arguments.seeds)
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for outcome in pool.map(one, seeds, [arguments.steps] * len(seeds)):
+            if outcome.failure:
+                failed.append(outcome.seed)
+                print(f"seed {outcome.seed}: {outcome.failure}", file=sys.stderr, flush=True)
+            total.trouble += outcome.trouble
+            total.deaths += outcome.deaths
+            total.calls += outcome.calls
+            total.said += outcome.said
+            total.refused += outcome.refused
+    if failed and arguments.shrink:
+        logs.set_up("console", "critical")
+        print(f"seed {failed[0]}: {shortest(failed[0], arguments.steps)}", file=sys.stderr)
     took = time.monotonic() - started
-    print(f"{arguments.seeds} schedules, {len(failed)} failed {failed[:20]}, {took:.0f} s")
+    print(f"{len(seeds)} schedules, {len(failed)} failed {failed[:20]}, {took:.0f} s")
+    print(f"{total.said} comments acknowledged, {total.calls} calls, {total.refused} lies refused")
+    print(f"trouble: {dict(sorted(total.trouble.items()))}")
+    unseen = sorted(PASSED_HERE - set(total.deaths))
+    print(f"deaths: {sum(total.deaths.values())} at {len(total.deaths)} points; none at {unseen}")
     return len(failed)
 
 
