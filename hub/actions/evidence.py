@@ -20,6 +20,7 @@ from hub.evidence import verify as verifier
 from hub.ids import HandoffId, LinkId
 from hub.protocol import agreement as agreements
 from hub.protocol import evidence, jws, payloads, signing, strict_json
+from hub.protocol.agreement import AgreementParty
 from hub.protocol.evidence import INVITEE, INVITER, Entry, LinkPart, Scope
 from hub.storage import attachments, audit, handoffs, links, nodes, tickets
 from hub.storage import evidence as kept
@@ -77,6 +78,7 @@ class _Gathered:
     link: Link
     handoffs: frozenset[str]
     key_sets: dict[str, list[str]]  # ours | theirs: every key set, as its identity signed it
+    successions: Sequence[Sequence[str]]  # theirs, as they came with their key sets
     logs: dict[str, list[Kept]]  # out | in
     receipts: list[KeptReceipt]
     superseded: list[Aside]
@@ -155,6 +157,7 @@ def _begun(connection: Connection, hub: Hub, link: Link) -> _Gathered:
             whose: [text for _, text in sorted(nodes.key_sets_of(connection, node_id).items())]
             for whose, node_id in (("ours", hub.account.node_id), ("theirs", link.peer_node_id))
         },
+        nodes.successions_of(connection, link.peer_node_id),
         {},
         [],
         kept.superseded(connection, link.id),
@@ -314,11 +317,14 @@ def _build(
     files: Mapping[str, int],
     now: datetime,
 ) -> Exported:
+    # Another process may have changed our keys: what is exported is signed with the newest.
+    opened = hub.ring.at_least(max(len(one.key_sets["ours"]) for one in gathered))
     parts, texts = [], {}
     for index, one in enumerate(gathered, 1):
         folder = f"links/{index}"
         parts.append(LinkPart(one.link.id, folder, sorted(one.handoffs)))
-        texts.update({f"{folder}/{name}": text for name, text in _texts(one).items()})
+        laid_out = _texts(one, [opened.keys.succession])
+        texts.update({f"{folder}/{name}": text for name, text in laid_out.items()})
     entries = [Entry.of(name, text) for name, text in texts.items()]
     if wish.files:
         entries += [
@@ -334,7 +340,7 @@ def _build(
         ]
         payload = evidence.manifest(
             exporter=hub.account.node_id,
-            key_set=hub.key_set_jws,
+            key_set=opened.key_set_jws,
             made_at=now,
             scope=Scope(number=number, since=wish.since, until=wish.until),
             links=parts,
@@ -350,7 +356,7 @@ def _build(
     verifier.note_files(result, {one.name for one in entries})
     report = verifier.as_html(result, wish.language).encode()
     payload, whole = manifest(report)
-    sealed = evidence.seal(payload, hub.keys.message)
+    sealed = evidence.seal(payload, opened.keys.message)
     with _unbroken(wish.language):
         verifier.check_signed(evidence.unsealed(sealed), texts.__getitem__)
     evidence.check_size([*whole, sealed])
@@ -377,7 +383,7 @@ def _unbroken(language: str) -> Iterator[None]:
         ) from altered
 
 
-def _texts(one: _Gathered) -> dict[str, bytes]:
+def _texts(one: _Gathered, our_successions: Sequence[Sequence[str]]) -> dict[str, bytes]:
     """The entries of a link."""
     link = one.link
     assert link.agreement is not None
@@ -385,9 +391,14 @@ def _texts(one: _Gathered) -> dict[str, bytes]:
     signatures = {ours: link.our_signature or "", theirs: link.peer_signature or ""}
     key_sets: dict[str, Sequence[str]] = {}
     successions: dict[str, Sequence[str]] = {}
-    for side, whose, way in ((ours, "ours", "out"), (theirs, "theirs", "in")):
-        identities, successions[side] = _identities(link, one.logs[way], ours=way == "out")
-        # A set that came beside the stream may be by an identity that is not proven here.
+    them = agreements.parse(link.agreement).party(link.peer_node_id)
+    us = agreements.parse(link.agreement).other(them.node_id)
+    for side, whose, party, told in (
+        (ours, "ours", us, our_successions),
+        (theirs, "theirs", them, one.successions),
+    ):
+        identities, successions[side] = _identities(party, told)
+        # A node is older than its links: its first sets may be by identities before the agreed one.
         key_sets[side] = [text for text in one.key_sets[whose] if jws.peek(text).kid in identities]
     return {
         "agreement.json": link.agreement.encode(),
@@ -404,22 +415,12 @@ def _texts(one: _Gathered) -> dict[str, bytes]:
     }
 
 
-def _identities(link: Link, log: Sequence[Kept], *, ours: bool) -> tuple[set[str], list[str]]:
+def _identities(party: AgreementParty, told: Sequence[Sequence[str]]) -> tuple[set[str], list[str]]:
     """A side's identity keys since the agreement, and the statements that lead from one on."""
-    assert link.agreement is not None
-    agreement = agreements.parse(link.agreement)
-    them = agreement.party(link.peer_node_id)
-    party = agreement.other(them.node_id) if ours else them
     last = verifier.key_of_jwk(verifier.Members(party.identity.jwk))
     found, statements = {last.kid}, list[str]()
-    for row in log:
-        if row.type != "link.keys" or row.data is None:
-            continue
-        texts = _said(row.data).get("succession") or ()
-        try:
-            later = verifier.follow(last, party.node_id, texts)
-        except verifier.Flaw:
-            continue  # refused when it came
+    for texts in told:
+        later = verifier.follow(last, party.node_id, texts)
         if len(later) > 1:
             last = later[-1]
             found |= {one.kid for one in later}

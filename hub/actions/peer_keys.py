@@ -39,22 +39,24 @@ class Announcement:
     key_set: KeySet
     text: str
     identity: PublicKey  # that signed it: the pinned one, or one that followed it
+    succession: tuple[str, ...]  # how it followed
 
 
 def open_announcement(
     pinned: PublicKey, node_id: str, text: object, succession: object = ()
 ) -> Announcement:
     """The key set, if it is this peer's. Raises Untrusted for anything else."""
-    texts = succession or ()
-    if not isinstance(text, str) or not isinstance(texts, Sequence):
+    said = succession or ()
+    if not isinstance(text, str) or not isinstance(said, Sequence):
         raise Untrusted("malformed", "What was received does not follow the protocol.")
-    identity = follow(pinned, node_id, [str(one) for one in texts])[-1]
+    texts = tuple(map(str, said))
+    identity = follow(pinned, node_id, texts)[-1]
     key_set = open_key_set(text, identity)
     if key_set.node_id != node_id:
         raise Untrusted("signature_invalid", "The keys are another node's.")
     key_set.only(KeyUse.MSG)
     key_set.only(KeyUse.HTTP)
-    return Announcement(key_set, text, identity)
+    return Announcement(key_set, text, identity, texts)
 
 
 def announced_keys(
@@ -185,7 +187,7 @@ def _check_version(tx: Tx, link: Link, made: Announcement) -> None:
 def _keep(tx: Tx, link: Link, made: Announcement, now: datetime) -> None:
     version = made.key_set.version
     if version not in nodes.key_sets_of(tx.connection, link.peer_node_id):
-        nodes.keep_key_set(tx, link.peer_node_id, version, made.text, now)
+        nodes.keep_key_set(tx, link.peer_node_id, version, made.text, now, made.succession)
 
 
 def _take(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -72,10 +73,14 @@ def held_at(connection: Connection) -> datetime | None:
     return found
 
 
-def keep_key_set(tx: Tx, node_id: str, version: int, jws: str, at: datetime) -> None:
-    """Keep a signed key set of this node."""
+def keep_key_set(
+    tx: Tx, node_id: str, version: int, jws: str, at: datetime, succession: Sequence[str] = ()
+) -> None:
+    """Keep a signed key set of this node, and the changes of identity that prove its signer."""
     tx.connection.execute(
-        insert(key_sets).values(node_id=node_id, version=version, jws=jws, stored_at=at)
+        insert(key_sets).values(
+            node_id=node_id, version=version, jws=jws, succession=list(succession), stored_at=at
+        )
     )
 
 
@@ -83,3 +88,13 @@ def key_sets_of(connection: Connection, node_id: str) -> dict[int, str]:
     """Every key set kept of this node (ours or a peer), by version."""
     query = select(key_sets.c.version, key_sets.c.jws).where(key_sets.c.node_id == node_id)
     return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def successions_of(connection: Connection, node_id: str) -> list[Sequence[str]]:
+    """The changes of identity that came with each key set of this node, oldest set first."""
+    query = (
+        select(key_sets.c.succession)
+        .where(key_sets.c.node_id == node_id)
+        .order_by(key_sets.c.version)
+    )
+    return [one or () for one in connection.execute(query).scalars()]

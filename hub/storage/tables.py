@@ -80,6 +80,7 @@ key_sets = Table(
     Column("node_id", String(43), primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("jws", Text, nullable=False),  # as the identity key signed it
+    Column("succession", JSON),  # the changes of identity that came with it, as both keys signed
     Column("stored_at", Instant, nullable=False),
 )
 

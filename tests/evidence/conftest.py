@@ -13,7 +13,7 @@ from typing import Any
 import cryptography
 import pytest
 
-from hub.actions import evidence
+from hub.actions import evidence, keys, links
 from hub.actions.evidence import Exported, ExportEvidence
 from hub.ids import LinkId
 from tests.kit.story import Firm, Story, Ticket, Work
@@ -49,6 +49,21 @@ async def dispute(network: Story) -> Dispute:
     await vendor.confirm(work, 4, "Со второго раза")
     await vendor.close(work)
     return Dispute(network, vendor, master, ticket, work)
+
+
+async def change_keys(told: Dispute, firm: Firm, what: str) -> None:
+    """This company changes its keys (rotate | revoke | identity), and everybody knows of it."""
+    hub, link = firm.hub, LinkId(told.work.link)
+    if what == "identity":
+        await keys.replace_identity(hub, firm.dispatcher)
+    elif what == "rotate":
+        await keys.rotate(hub, firm.dispatcher, keys.uses_of("all"))
+    else:
+        await keys.revoke(hub, firm.dispatcher, hub.keys.message.kid, "утечка")
+        await told.network.pass_time(minutes=10)
+        for one in (told.vendor, told.master):
+            await links.resume(one.hub, one.dispatcher, link)
+    await told.network.pass_time(hours=1)
 
 
 async def export(firm: Firm, path: Path, **wish: Any) -> Exported:

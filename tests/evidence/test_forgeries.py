@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from hub.actions import keys, links
 from hub.evidence import verify as verifier
+from hub.ids import LinkId
 from hub.protocol.keys import PrivateKey
-from tests.evidence.conftest import Stranger, dispute, link_bundle, ticket_bundle
+from tests.evidence.conftest import Stranger, change_keys, dispute, link_bundle, ticket_bundle
 from tests.evidence.mutations import (
     FORGER,
     FORGERIES,
@@ -31,10 +33,12 @@ DISHONEST = 280
 
 @dataclass
 class Exhibits:
-    """Bundles of one story by both sides, and the key the first exporter signs with."""
+    """Bundles by both sides, and what each exporter signs with: of one story, and of one more
+    in which both sides changed their keys in every way, the link ended, and they did again.
+    """
 
     bundles: list[Bundle]
-    signer: PrivateKey
+    signers: list[PrivateKey]
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +53,28 @@ def exhibits(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) ->
         network = Story(root, copied, seed="exhibits")
         try:
             told = await dispute(network)
-            paths = [root / f"{index}.zip" for index in range(3)]
-            await ticket_bundle(told.vendor, told.work, paths[0], files=True)
-            await link_bundle(told.vendor, told.work, paths[1])
-            await ticket_bundle(told.master, told.work, paths[2], redact=["comments"])
-            bundles = [Bundle.of(path.read_bytes()) for path in paths]
-            return Exhibits(bundles, told.vendor.hub.keys.message)
+            vendor, master, work = told.vendor, told.master, told.work
+            paths = [root / f"{index}.zip" for index in range(6)]
+            await ticket_bundle(vendor, work, paths[0], files=True)
+            await link_bundle(vendor, work, paths[1])
+            await ticket_bundle(master, work, paths[2], redact=["comments"])
+            signers = [one.hub.keys.message for one in (vendor, vendor, master)]
+            for firm in (vendor, master):
+                for what in ("identity", "rotate", "revoke", "identity"):
+                    await change_keys(told, firm, what)
+                    await firm.say(told.ticket if firm is vendor else work, f"Потом: {what}")
+            await links.close(vendor.hub, vendor.dispatcher, LinkId(work.link))
+            await network.pass_time(hours=1)
+            for firm, write, path in (
+                (vendor, link_bundle, paths[3]),
+                (master, link_bundle, paths[4]),
+                (vendor, ticket_bundle, paths[5]),
+            ):
+                await keys.replace_identity(firm.hub, firm.dispatcher)
+                await keys.rotate(firm.hub, firm.dispatcher, keys.uses_of("all"))
+                await write(firm, work, path)
+                signers.append(firm.hub.keys.message)
+            return Exhibits([Bundle.of(path.read_bytes()) for path in paths], signers)
         finally:
             await network.close()
 
@@ -75,7 +95,7 @@ def test_a_thousand_forgeries_are_found_out(exhibits: Exhibits) -> None:
     kinds: collections.Counter[str] = collections.Counter()
     passed = []
     for seed in range(SEEDS):
-        kind, raw = forged(seed, exhibits.bundles[seed % 3])
+        kind, raw = forged(seed, exhibits.bundles[seed % len(exhibits.bundles)])
         kinds[kind] += 1
         result = _verdict(raw)
         if result.verdict != "altered":
@@ -92,8 +112,10 @@ def test_a_thousand_forgeries_are_found_out(exhibits: Exhibits) -> None:
 def test_an_exporter_cannot_change_what_was_said_and_sign_it_again(exhibits: Exhibits) -> None:
     passed = []
     for seed in range(DISHONEST):
-        bundle = exhibits.bundles[seed % 2]
-        kind, raw = by_a_dishonest_exporter(seed, bundle, exhibits.signer)
+        # Of the last, a ticket, it may leave out by right what was said about the link alone.
+        which = seed % (len(exhibits.bundles) - 1)
+        bundle, signer = exhibits.bundles[which], exhibits.signers[which]
+        kind, raw = by_a_dishonest_exporter(seed, bundle, signer)
         if _verdict(raw).verdict != "altered":
             passed.append((seed, kind))
     assert passed == []
@@ -128,7 +150,7 @@ def test_a_forgery_is_named_by_the_program_itself(
     path.write_bytes(written(relisted({**entries, "links/1/invitee.ndjson": changed}, FORGER)))
     (problem,) = third_party.verify(path).said["problems"]
     assert (problem["where"], problem["code"]) == ("manifest.jws", "unknown_key")
-    resigned = relisted({**entries, "links/1/invitee.ndjson": changed}, exhibits.signer)
+    resigned = relisted({**entries, "links/1/invitee.ndjson": changed}, exhibits.signers[0])
     path.write_bytes(written(resigned))
     done = third_party.verify(path, "--lang", "ru", as_json=False)
     assert done.code == 1

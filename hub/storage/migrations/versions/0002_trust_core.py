@@ -178,6 +178,9 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("instance", sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column("run", sa.String(length=32), nullable=True))
 
+    with op.batch_alter_table("key_sets", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("succession", sa.JSON(), nullable=True))
+
     with op.batch_alter_table("link_keys", schema=None) as batch_op:
         batch_op.add_column(
             sa.Column("revoked_at", hub.storage.tables.Instant(length=27), nullable=True)
@@ -272,6 +275,9 @@ def downgrade() -> None:
     with op.batch_alter_table("link_keys", schema=None) as batch_op:
         batch_op.drop_column("trusted_seq")
         batch_op.drop_column("revoked_at")
+
+    with op.batch_alter_table("key_sets", schema=None) as batch_op:
+        batch_op.drop_column("succession")
 
     with op.batch_alter_table("epochs", schema=None) as batch_op:
         batch_op.drop_column("run")
