@@ -22,10 +22,11 @@ from hub.protocol import agreement as agreements
 from hub.protocol import evidence, jws, payloads, signing, strict_json
 from hub.protocol.agreement import AgreementParty
 from hub.protocol.evidence import INVITEE, INVITER, Entry, LinkPart, Scope
-from hub.storage import attachments, audit, handoffs, links, nodes, tickets
+from hub.storage import attachments, audit, erasures, handoffs, links, nodes, tickets
 from hub.storage import evidence as kept
 from hub.storage.blobs import CHUNK
 from hub.storage.database import Connection, Tx
+from hub.storage.erasures import Erased
 from hub.storage.evidence import Aside, Kept, KeptReceipt
 from hub.storage.links import Link
 
@@ -83,6 +84,7 @@ class _Gathered:
     receipts: list[KeptReceipt]
     superseded: list[Aside]
     forks: list[Aside]
+    erased: Erased = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)  # ids of messages whose payload is left out
 
 
@@ -93,7 +95,7 @@ async def export(hub: Hub, actor: Actor, wish: ExportEvidence) -> Exported:
     one bundle, and `evidence_broken` where what is stored does not hold together any more.
     """
     now = hub.now()
-    number, gathered = await hub.db.read(lambda connection: _gather(connection, hub, wish))
+    number, gathered = await hub.db.read(lambda connection: _whole(connection, hub, wish))
     files = await hub.db.read(lambda connection: _redact(connection, gathered, wish))
     made = await asyncio.to_thread(_build, hub, wish, number, gathered, files, now)
 
@@ -117,6 +119,25 @@ async def export(hub: Hub, actor: Actor, wish: ExportEvidence) -> Exported:
 
 
 # --- gathering ------------------------------------------------------------------------------
+
+
+def _whole(connection: Connection, hub: Hub, wish: ExportEvidence) -> tuple[str, list[_Gathered]]:
+    """What is wanted, and which of its payloads somebody asked to erase."""
+    number, gathered = _gather(connection, hub, wish)
+    for one in gathered:
+        gone = {
+            row.handoff_id
+            for rows in one.logs.values()
+            for row in rows
+            if row.data is None and row.handoff_id is not None
+        }
+        gone |= {
+            str(envelope["handoff"])
+            for row in [*one.superseded, *one.forks]
+            if row.data is None and "handoff" in (envelope := _envelope(row.env))
+        }
+        one.erased = erasures.reach(connection, gone)
+    return number, gathered
 
 
 def _gather(connection: Connection, hub: Hub, wish: ExportEvidence) -> tuple[str, list[_Gathered]]:
@@ -403,15 +424,11 @@ def _texts(one: _Gathered, our_successions: Sequence[Sequence[str]]) -> dict[str
     return {
         "agreement.json": link.agreement.encode(),
         "proof.json": evidence.proof(signatures, key_sets, successions),
-        f"{ours}.ndjson": b"".join(_line(one, row.id, row) for row in one.logs["out"]),
-        f"{theirs}.ndjson": b"".join(_line(one, row.id, row) for row in one.logs["in"]),
+        f"{ours}.ndjson": b"".join(_line(one, "out", row) for row in one.logs["out"]),
+        f"{theirs}.ndjson": b"".join(_line(one, "in", row) for row in one.logs["in"]),
         "receipts.ndjson": b"".join(evidence.receipt_line(row.jws) for row in one.receipts),
-        "superseded.ndjson": b"".join(
-            _line(one, str(_envelope(row.env)["id"]), row) for row in one.superseded
-        ),
-        "forks.ndjson": b"".join(
-            _line(one, str(_envelope(row.env)["id"]), row) for row in one.forks
-        ),
+        "superseded.ndjson": b"".join(_aside_line(one, us.node_id, row) for row in one.superseded),
+        "forks.ndjson": b"".join(_aside_line(one, us.node_id, row) for row in one.forks),
     }
 
 
@@ -428,10 +445,22 @@ def _identities(party: AgreementParty, told: Sequence[Sequence[str]]) -> tuple[s
     return found, statements
 
 
-def _line(one: _Gathered, message_id: str, row: Kept | Aside) -> bytes:
-    if message_id in one.hidden and row.data is not None:
+def _line(one: _Gathered, way: str, row: Kept) -> bytes:
+    if row.id in one.hidden and row.data is not None:
         return evidence.message_line(row.env, None, evidence.REDACTED)
-    return evidence.message_line(row.env, row.data)
+    until = one.erased.get((row.handoff_id or "", way))
+    missing = evidence.PRUNED if until is None or row.at > until else evidence.ERASED
+    return evidence.message_line(row.env, row.data, missing)
+
+
+def _aside_line(one: _Gathered, us: str, row: Aside) -> bytes:
+    envelope = _envelope(row.env)
+    if envelope["id"] in one.hidden and row.data is not None:
+        return evidence.message_line(row.env, None, evidence.REDACTED)
+    way = "out" if envelope["from"] == us else "in"
+    erased = (envelope.get("handoff", ""), way) in one.erased
+    missing = evidence.ERASED if erased else evidence.PRUNED
+    return evidence.message_line(row.env, row.data, missing)
 
 
 def _blob(hub: Hub, sha256: str, size: int) -> Entry:

@@ -91,6 +91,9 @@ STEPS: Final[Mapping[str, tuple[str, tuple[str, ...], str]]] = {
 }
 """Message type: who makes the step, from which states, to which."""
 
+MISSING: Final = ("redacted", "erased", "pruned")
+"""Why a payload is not there: left out of this bundle, erased on request, kept long enough."""
+
 SUPPORT: Final = (
     "link.epoch",
     "link.keys",
@@ -245,8 +248,34 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "содержание сообщений стороны «{who}» не включено в пакет его составителем: {count}",
     ),
     "erased": (
-        "the payload of {count} message(s) of {who} is erased; the envelopes verify",
-        "содержание сообщений стороны «{who}» стёрто, конверты проверены: {count}",
+        (
+            "the payload of {count} message(s) of {who} was erased on a request that is signed in "
+            "this bundle; the envelopes verify"
+        ),
+        (
+            "содержание сообщений стороны «{who}» стёрто по запросу, подписанному в этом пакете; "
+            "конверты проверены: {count}"
+        ),
+    ),
+    "erased_unasked": (
+        (
+            "the exporter says that the payload of {count} message(s) of {who} was erased; no "
+            "signed request for that is in this bundle; the envelopes verify"
+        ),
+        (
+            "составитель говорит, что содержание сообщений стороны «{who}» стёрто, но подписанного "
+            "запроса об этом в пакете нет; конверты проверены: {count}"
+        ),
+    ),
+    "pruned": (
+        (
+            "the payload of {count} message(s) of {who} was dropped by the exporter when the time "
+            "it is kept was over; the envelopes verify"
+        ),
+        (
+            "содержание сообщений стороны «{who}» удалено составителем по истечении срока "
+            "хранения; конверты проверены: {count}"
+        ),
     ),
     "superseded": (
         "{count} copy/copies of messages of {who} were superseded by a later epoch",
@@ -363,7 +392,9 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
     "no_receipt": ("no receipt", "нет квитанции"),
     "not_proved": ("What this does not prove", "Чего это не доказывает"),
     "redacted": ("left out", "не включено"),
-    "erased": ("erased", "стёрто"),
+    "erased": ("erased on request", "стёрто по запросу"),
+    "erased_unasked": ("erased, nobody's request is shown", "стёрто, запрос не показан"),
+    "pruned": ("kept long enough", "срок хранения вышел"),
     "superseded": ("superseded", "отменено"),
     "contested": ("contested", "спорно"),
     "rejected": ("refused", "отклонено"),
@@ -1037,7 +1068,7 @@ class Message:
     side: str
     env: str
     data: str | None
-    missing: str  # redacted | erased, where there is no data
+    missing: str  # one of MISSING, where there is no data
     signed: Signed
     link: str
     sender: str
@@ -1078,7 +1109,7 @@ def read_message(line: Members, side: str) -> Message:
     missing = ""
     if data is None:
         missing = line.exactly("env", "data", "missing").text("missing", 10)
-        if missing not in {"redacted", "erased"}:
+        if missing not in MISSING:
             raise Flaw("missing")
     elif type(line.exactly("env", "data").raw["data"]) is not str:
         raise Flaw("data")
@@ -1238,6 +1269,7 @@ class LinkCheck:
         for side in SIDES:
             self._check_order(view, side)
             self._check_handoff_chains(view, side)
+        self._check_missing(view)
         self._check_revisions(view)
         self._check_superseded(view)
         self._check_forks(view)
@@ -1340,7 +1372,6 @@ class LinkCheck:
         except Flaw:
             raise Altered(entry, "signature", what=message.id) from None
         if message.data is None:
-            message.marks.append(message.missing)
             return
         raw = message.data.encode()
         if len(raw) > MAX_DATA or hash_of(raw) != message.data_hash:
@@ -1465,6 +1496,19 @@ class LinkCheck:
             if message.hseq != place[0] + 1 or (place[1] and message.hprev != place[1]):
                 raise Altered(entry, "handoff_chain", why="hprev", **facts)
             chains[message.handoff] = (message.hseq, message.hash)
+
+    def _check_missing(self, view: LinkView) -> None:
+        """Why payloads are not there; that somebody asked to erase them is not taken on trust."""
+        asked = [one for side in SIDES for one in view.logs[side] if one.type == "data.erase"]
+        for message in [*view.logs[SIDES[0]], *view.logs[SIDES[1]], *view.superseded, *view.forks]:
+            if message.data is not None:
+                continue
+            unasked = message.missing == "erased" and not any(
+                one.handoff == message.handoff
+                and (one.side != message.side or one.hseq > message.hseq)
+                for one in asked
+            )
+            message.marks.append("erased_unasked" if unasked else message.missing)
 
     def _check_revisions(self, view: LinkView) -> None:
         """Which revisions of the agreement both have signed, and who wrote under another one."""
@@ -1686,7 +1730,7 @@ class LinkCheck:
                 ("unreceipted", [one for one in log if one.receipted_at is None]),
                 *(
                     (mark, [one for one in log if mark in one.marks])
-                    for mark in ("redacted", "erased", "unreadable", "rejected")
+                    for mark in (*MISSING, "erased_unasked", "unreadable", "rejected")
                 ),
                 *((code, [one for one in log if code in one.disputes]) for code in _DISPUTES),
                 ("superseded", [one for one in view.superseded if one.side == side]),

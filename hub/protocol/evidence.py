@@ -22,7 +22,8 @@ from hub.protocol.keys import Signer
 
 INVITER, INVITEE = verifier.SIDES
 REDACTED: Final = "redacted"  # the exporter left the payload out of this bundle
-ERASED: Final = "erased"  # nobody here has it any more
+ERASED: Final = "erased"  # somebody asked to erase it
+PRUNED: Final = "pruned"  # the time it is kept was over
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Scope:
         return said
 
 
-def message_line(env: str, data: str | None, missing: str = ERASED) -> bytes:
+def message_line(env: str, data: str | None, missing: str) -> bytes:
     """A message in a log; `missing` says why its payload is not there."""
     said: dict[str, Any] = {"env": env, "data": data}
     if data is None:

@@ -5,9 +5,9 @@ Envelopes, hashes, states, instants and numbers stay; texts, names and files go.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -48,6 +48,9 @@ from hub.storage.tables import (
 
 GONE: Final = "—"
 """Stands where a text that must not be empty was erased."""
+
+Erased = dict[tuple[str, str], datetime]
+"""(hand-off, out | in) → what was stored until then was to be erased."""
 
 KEPT: Final = ("data.erase", "data.erased")
 """Messages that say that something was erased: a restore needs them, and they name nobody."""
@@ -254,6 +257,32 @@ def _items(tx: Tx, ticket_id: str) -> list[str]:
             select(table.c.id).where(table.c.ticket_id == ticket_id)
         ).scalars()
     ]
+
+
+def reach(connection: Connection, handoff_ids: Collection[str]) -> Erased:
+    """How far erasures went that somebody asked for, of each of these hand-offs and each way."""
+    found: Erased = {}
+    query = select(handoffs.c.id, handoffs.c.ticket_id).where(handoffs.c.id.in_(handoff_ids))
+    for handoff_id, ticket_id in connection.execute(query):
+        for one in of_ticket(connection, ticket_id):
+            if one.erased_at is None and one.held is not None:
+                continue
+            until = one.erased_at or datetime.max.replace(tzinfo=UTC)  # once more when all is back
+            for way in _ways(connection, one, handoff_id):
+                found[handoff_id, way] = max(until, found.get((handoff_id, way), until))
+    return found
+
+
+def _ways(connection: Connection, one: Erasure, handoff_id: str) -> Sequence[str]:
+    """Which directions of the hand-off this erasure empties."""
+    if one.came_by is None:
+        return ("out", "in")
+    party = connection.execute(
+        select(handoffs.c.party).where(handoffs.c.id == one.came_by)
+    ).scalar_one()
+    if party == Party.CONTRACTOR:
+        return ("out", "in")
+    return ("in",) if one.came_by == handoff_id else ()  # a contractor's own words
 
 
 def drop_said(tx: Tx, handoff_id: str, now: datetime) -> Dropped:

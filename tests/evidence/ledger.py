@@ -82,6 +82,7 @@ class Ledger:
         self.superseded: list[SealedMessage] = []
         self.forks: list[SealedMessage] = []
         self.hidden: set[str] = set()
+        self.gone: dict[str, str] = {}  # id of a message → why its payload is not there
         self._count = 0
 
     def compose(self, revision: int) -> agreement.Agreement:
@@ -270,8 +271,9 @@ class Ledger:
         return {f"{folder}/{name}": text for name, text in texts.items()}
 
     def _line(self, one: SealedMessage) -> bytes:
-        hidden = one.envelope.id in self.hidden
-        return evidence.message_line(one.env, None if hidden else one.data, evidence.REDACTED)
+        missing = "redacted" if one.envelope.id in self.hidden else self.gone.get(one.envelope.id)
+        data = one.data if missing is None else None
+        return evidence.message_line(one.env, data, missing or "")
 
     def bundle(
         self, exporter: str = "inviter", *, ticket: bool = False, signer: PrivateKey | None = None

@@ -145,7 +145,7 @@ async def test_what_cannot_be_left_out_is_refused(told: Dispute, tmp_path: Path)
 
 
 @on_one_database
-async def test_an_erased_payload_leaves_the_chain_whole(
+async def test_a_payload_that_is_gone_leaves_the_chain_whole(
     told: Dispute, third_party: Stranger, tmp_path: Path
 ) -> None:
     def erase(tx: Any) -> None:
@@ -158,7 +158,7 @@ async def test_an_erased_payload_leaves_the_chain_whole(
     await link_bundle(told.vendor, told.work, path)
     done = third_party.verify(path)
     assert done.code == 0
-    assert set(done.findings) == {"erased", "files_named"}
+    assert set(done.findings) == {"pruned", "files_named"}
 
 
 @on_one_database
