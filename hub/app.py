@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from hub import bodies
 from hub.actions import invitations, leases, nodes, runs, suspicions
 from hub.actions import keys as own_keys
 from hub.actions.context import Actor, Hub, Wakes
@@ -196,6 +197,8 @@ async def _running(
                 web_app(hub, settings, transport),
                 access_log=None,
                 shutdown_timeout=5.0,
+                read_bufsize=bodies.BUFFER,
+                lingering_time=0.0,  # what nobody wants to read is not read to its end either
             )
             await runner.setup()
             address = await _listen(runner, settings)

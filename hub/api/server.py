@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import re
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from hub import bodies
 from hub.actions import repeats, suspicions, tokens
 from hub.actions.context import Actor
 from hub.actions.repeats import Answer, Keyed
@@ -221,7 +221,7 @@ async def _read(
     limits = context.hub.limits
     # Files are streamed to the disk; this alone is read into memory.
     with context.places.hold("bodies", limits.api_bodies_at_once):
-        body = await _body(request, limits.request_body_bytes, limits.body_s)
+        body = await bodies.read(request, limits.request_body_bytes, limits.body_s)
     charset = (request.charset or "utf-8").lower()
     if body and (request.content_type != "application/json" or charset != "utf-8"):
         raise _other_type("application/json")
@@ -245,26 +245,6 @@ def _query(request: web.Request) -> dict[str, str]:
             raise Invalid([{"parameter": name[:64], "detail": detail}])
         words[name] = value
     return words
-
-
-async def _body(request: web.Request, limit: int, within_s: float) -> bytes:
-    """The body, of at most `limit` bytes, in this time.
-
-    Raises Refused(too_large) without reading on, Untrusted(malformed) where it comes too slowly.
-    """
-    too_large = Refused("too_large", "The request is too large.")
-    if request.content_length is not None and request.content_length > limit:
-        raise too_large
-    read = bytearray()
-    try:
-        async with asyncio.timeout(within_s):
-            async for chunk in request.content.iter_any():
-                read += chunk
-                if len(read) > limit:
-                    raise too_large
-    except TimeoutError as error:
-        raise Untrusted("malformed", "The request did not come in time.") from error
-    return bytes(read)
 
 
 def _language(request: web.Request, ours: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote
@@ -14,7 +15,8 @@ from hub.actions.context import Hub
 from hub.actions.files import NewFile
 from hub.errors import Refused, Untrusted
 
-_CHUNK: Final = 256 * 1024
+_WRITTEN: Final = 256 * 1024  # at a time
+_READ: Final = 4 * 1024  # at a time: so many chunks of one byte do not hold others up
 _WORD_MAX: Final = 256 * 1024  # bytes of a part that is not a file
 _WORDS_MAX: Final = 16
 _PLAIN_CODINGS: Final = frozenset({"", "identity", "binary", "7bit", "8bit"})
@@ -64,22 +66,31 @@ async def _read_part(hub: Hub, part: MultipartReader | BodyPartReader, parts: Pa
             )
         media_type = part.headers.get("Content-Type", "")
         parts.files.append(
-            await files.take(hub, unquote(part.filename or "file"), media_type, _pieces(part))
+            await files.take(
+                hub, unquote(part.filename or "file"), media_type, _pieces(part.read_chunk)
+            )
         )
         return
     if part.name in parts.words or len(parts.words) >= _WORDS_MAX:
         raise Refused("invalid_part", "The part '{name}' stands twice.", name=part.name[:64])
     text = bytearray()
-    async for piece in _pieces(part):
+    async for piece in _pieces(part.read_chunk):
         text += piece
         if len(text) > _WORD_MAX:
             raise Refused("too_large", "The request is too large.")
     parts.words[part.name] = text.decode("utf-8")
 
 
-async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk(_CHUNK):
-        yield bytes(chunk)
+async def _pieces(read: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+    gathered = bytearray()
+    while piece := await read(_READ):
+        gathered += piece
+        if len(gathered) >= _WRITTEN:
+            yield bytes(gathered)
+            gathered.clear()
+        await asyncio.sleep(0)  # what has arrived already is read without waiting for anything
+    if gathered:
+        yield bytes(gathered)
 
 
 async def read_whole(hub: Hub, request: web.Request, name: str) -> NewFile:
@@ -90,5 +101,5 @@ async def read_whole(hub: Hub, request: web.Request, name: str) -> NewFile:
             "file_too_large", "The file is larger than {limit} bytes.", limit=hub.limits.file_bytes
         )
     return await files.take(
-        hub, name, request.headers.get("Content-Type", ""), request.content.iter_chunked(_CHUNK)
+        hub, name, request.headers.get("Content-Type", ""), _pieces(request.content.read)
     )

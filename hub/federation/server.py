@@ -9,9 +9,10 @@ from typing import Final
 
 from aiohttp import web
 
+from hub import bodies
 from hub.actions import suspicions
 from hub.domain.limits import caller_of, network_of
-from hub.errors import HubError, Refused, Untrusted
+from hub.errors import HubError, Refused
 from hub.federation.door import ROUTES, Call, Door, FileBody, Reply
 
 _CHUNK: Final = 256 * 1024
@@ -57,25 +58,9 @@ def _headers(request: web.Request) -> dict[str, str]:
 
 
 async def _read(request: web.Request, limit: int, within_s: float) -> bytes:
-    """The body, of at most `limit` bytes, in this time.
-
-    Raises Refused(too_large) without reading on, Untrusted(malformed) where it comes too slowly.
-    """
-    too_large = Refused("too_large", "The request is too large.")
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Refused("unsupported_media_type", "Content codings are not taken here.")
-    if request.content_length is not None and request.content_length > limit:
-        raise too_large
-    read = bytearray()
-    try:
-        async with asyncio.timeout(within_s):
-            async for chunk in request.content.iter_any():
-                read += chunk
-                if len(read) > limit:
-                    raise too_large
-    except TimeoutError as error:
-        raise Untrusted("malformed", "The request did not come in time.") from error
-    return bytes(read)
+    return await bodies.read(request, limit, within_s)
 
 
 def _plain(reply: Reply, *, close: bool = False) -> web.Response:
