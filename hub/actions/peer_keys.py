@@ -9,6 +9,7 @@ followed it by a statement both have signed. A message never brings a key just b
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from hub.protocol.keys import KeySet, KeyUse, PublicKey, open_key_set
 from hub.protocol.node_document import NodeDocument
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import VerifiedMessage
-from hub.protocol.succession import follow
+from hub.protocol.succession import follow, open_successions
 from hub.storage import audit, inbox, links, nodes, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.inbox import InboxRow
@@ -118,9 +119,7 @@ def take_by_position(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: da
     """
     said = one.data
     try:
-        made = open_announcement(
-            peer_identity(link), link.peer_node_id, said.get("key_set"), said.get("succession")
-        )
+        made = _announced_in_stream(tx, link, said)
         _check_version(tx, link, made)
         if made.key_set.version < link.peer_key_set_version:
             # Overtaken on its way by a call with a later set: kept for the record.
@@ -138,6 +137,40 @@ def take_by_position(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: da
         if key.use == "msg" and key.kid != message.kid and key.until_seq is None:
             links.change_key(tx, link.id, key.kid, until_seq=seq)
     return _take(tx, link, made, pinned, now)
+
+
+def _announced_in_stream(tx: Tx, link: Link, said: Mapping[str, Any]) -> Announcement:
+    """What a `link.keys` brings. Raises Untrusted for what no identity of the peer signed.
+
+    After a restore we may know the newest identity first, by a call; then the stream brings what
+    those before it signed. It is the peer's own, and older than what is in force.
+    """
+    how = link.peer_node_id, said.get("key_set"), said.get("succession")
+    pinned = peer_identity(link)
+    try:
+        return open_announcement(pinned, *how)
+    except Untrusted as error:
+        for former in _former_identities(tx.connection, link.peer_node_id, pinned):
+            with contextlib.suppress(Untrusted):
+                made = open_announcement(former, *how)
+                if made.key_set.version < link.peer_key_set_version:
+                    return made
+        raise error
+
+
+def _former_identities(connection: Connection, node_id: str, pinned: PublicKey) -> list[PublicKey]:
+    """The identity keys that are proven to have led to this one, newest first."""
+    changes = {
+        one.new.kid: one.old
+        for texts in nodes.successions_of(connection, node_id)
+        for one in open_successions(texts)
+        if one.node_id == node_id
+    }
+    found, kid = list[PublicKey](), pinned.kid
+    while (former := changes.pop(kid, None)) is not None:
+        found.append(former)
+        kid = former.kid
+    return found
 
 
 def was_taken(tx: Tx, link: Link, said: Mapping[str, Any], seq: int) -> bool:

@@ -6,6 +6,7 @@ that is replayed or signed by whoever was revoked: nothing of it is believed, pe
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -434,6 +435,33 @@ async def test_an_old_announcement_that_is_replayed_is_refused(
         peer.message("x.org.example.ping", {}, must=False, keep=False, signer=first)
     )
     assert said.status == 401
+
+
+@pytest.mark.parametrize("genuine", [True, False])
+async def test_keys_of_a_former_identity_that_the_stream_brings_late_are_for_the_record_only(
+    scene: tuple[Company, FakePeer], genuine: bool
+) -> None:
+    """Restored, we may hear of the newest identity by a call, before our stream comes to it."""
+    a, peer = scene
+    second, third, identity = a_key("second"), a_key("third"), a_key("identity")
+    older = seal_key_set(a_set(peer, 2, second), peer.keys.identity if genuine else second)
+    newest = seal_key_set(a_set(peer, 3, third, identity_version=2), identity)
+    texts = seal_succession(peer.node_id, 2, peer.keys.identity, identity, peer.now)
+    body = {"key_set": newest, "succession": list(texts), "upto": peer.seq, "head": peer.head}
+    said = await peer.call("POST", f"{peer.path}/keys", strict_json.dump(body).encode())
+    assert said.status == 200
+    await peer.say("link.keys", {"key_set": older})
+    await peer.say("link.keys", {"key_set": newest, "succession": list(texts)})
+    await peer.say("x.org.example.ping", {}, must=False, signer=third)
+    await a.turn()
+    assert await refused(a, peer.link_id) == ([] if genuine else ["link.keys"])
+    assert await kinds(a) == ([] if genuine else ["keys_refused"])
+    link = await link_of(a, peer.link_id)
+    assert (link.peer_key_set_version, json.loads(link.peer_identity)) == (3, identity.public.jwk)
+    said = await peer.post(
+        peer.message("x.org.example.ping", {}, must=False, keep=False, signer=second)
+    )
+    assert (said.status, said.code) == (401, "key_unknown")
 
 
 async def test_a_second_copy_of_an_announcement_is_a_second_copy(
