@@ -40,7 +40,7 @@ class Staging:
     def __init__(self, data: Path, url: str, at: datetime) -> None:
         self._data = data
         self._url = url
-        self._stamp = f"{at:%Y%m%dT%H%M%S}"
+        self._stamp = f"{at:%Y%m%dT%H%M%S_%f}"  # a restore that was cut off is soon begun again
         self.folder = data / STAGING
         self.aside: list[str] = []  # names of what was there before
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hub.federation.door import Call, Reply
 from hub.ids import LinkId
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 FLOOD = 40
+_Ids = tuple[list[str], list[str], list[str], list[str]]
 
 
 @dataclass
@@ -73,8 +74,10 @@ class Hostile:
             held = stored_handoffs.of_link(connection, self.peer.link_id, only_open=False)
             return any(one.ticket_id == ticket_id for one in held)
 
-        if company.name == self.victim.name and await company.hub.db.read(body):
-            self.entitled.add(ticket_id)
+        if company.name == self.victim.name:
+            with self.world.unharmed():
+                if await company.hub.db.read(body):
+                    self.entitled.add(ticket_id)
 
     async def act(self) -> str:
         """One thing it tries; what it was and the answer."""
@@ -128,10 +131,10 @@ class Hostile:
                 self.peer.seq, self.peer.head = held["seq"], held["head"]
                 self.peer.chains.clear()
 
-    async def _foreign(self) -> tuple[list[str], list[str], list[str], list[str]]:
+    async def _foreign(self) -> _Ids:
         """Ids it could only know by a leak: links, hand-offs, comments, digests of others."""
 
-        def body(connection: Any) -> tuple[list[str], list[str], list[str], list[str]]:
+        def body(connection: Any) -> _Ids:
             others = [one for one in links.everyone(connection) if one.id != self.peer.link_id]
             held = [
                 one
@@ -146,10 +149,8 @@ class Hostile:
             ]
             return [one.id for one in others], [one.id for one in held], said, known
 
-        found: tuple[list[str], list[str], list[str], list[str]] = await self.victim.hub.db.read(
-            body
-        )
-        return found
+        with self.world.unharmed():
+            return cast("_Ids", await self.victim.hub.db.read(body))
 
     def _lie(self) -> dict[str, Any]:
         return self.peer.comment_data(f"{self.mark} {self.world.words()}")
