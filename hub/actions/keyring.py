@@ -40,8 +40,13 @@ def signing_key(tx: Tx, hub: Hub, link_id: str, seq: int) -> PrivateKey:
     known = own_keys.of_link(tx.connection, link_id)
     opened = hub.ring.at_least(max((one.version for one in known), default=1))
     in_force = [one for one in known if one.begins is not None and one.begins < seq]
-    if in_force:
-        kid = max(in_force, key=_begins).kid
+    newest = max(in_force, key=_begins) if in_force else None
+    told = links.get(tx.connection, link_id).told_version if len(known) > 1 else None
+    if told is not None and told in opened.sets and told > (newest.version if newest else 1):
+        # The call was faster than the stream: by now the peer goes by this set alone.
+        kid = opened.sets[told].only(KeyUse.MSG).kid
+    elif newest is not None:
+        kid = newest.kid
     else:
         # A link that is older than the first rotation began with the first key set.
         kid = opened.sets[1].only(KeyUse.MSG).kid if opened.version > 1 else opened.keys.message.kid

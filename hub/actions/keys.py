@@ -366,7 +366,7 @@ async def told(hub: Hub, said: Telling, receipt_text: str, contested: int) -> No
         again = contested > 0 and (not synced or (ours and receipt.upto > said.upto))
         newest = hub.ring.opened.version == said.version
         links.change(tx, link.id, told_version=said.version, keys_call=again or not newest)
-        if ours and not again and _revoked_behind(tx, hub, link.id, receipt.upto):
+        if ours and not again and _sealed_in_vain(tx, hub, link.id, receipt.upto, said.version):
             # What the peer has not stored is signed anew, as after a start: in a new epoch.
             streams.change(tx, link.id, synced=False)
             tx.wake(SYNC_TOPIC)
@@ -385,7 +385,17 @@ async def told(hub: Hub, said: Telling, receipt_text: str, contested: int) -> No
     await hub.db.write(transaction)
 
 
-def _revoked_behind(tx: Tx, hub: Hub, link_id: str, seq: int) -> bool:
-    """Whether a key that was revoked since sealed any message behind this position."""
+def _sealed_in_vain(tx: Tx, hub: Hub, link_id: str, seq: int, told: int) -> bool:
+    """Whether a message behind this position is under a key the peer will not take it under.
+
+    One that was revoked since, or one between what the stream had brought and the set that the
+    call brought: such an announcement comes too late to pin anything.
+    """
+    taken = {hub.ring.opened.sets[told].only(KeyUse.MSG).kid}
+    late = set[str]()
+    for one in own_keys.of_link(tx.connection, link_id):
+        known_there = one.begins is not None and one.begins <= seq
+        (taken if known_there or one.version >= told else late).add(one.kid)
     rows = outbox.after(tx.connection, link_id, seq, outbox.ALL)
-    return any(hub.key_set.is_revoked(signing.peek_kid(row.env)) for row in rows)
+    kids = {signing.peek_kid(row.env) for row in rows}
+    return any(kid in late - taken or hub.key_set.is_revoked(kid) for kid in kids)

@@ -149,13 +149,13 @@ def _announced_in_stream(tx: Tx, link: Link, said: Mapping[str, Any]) -> Announc
     pinned = peer_identity(link)
     try:
         return open_announcement(pinned, *how)
-    except Untrusted as error:
+    except Untrusted:
         for former in _former_identities(tx.connection, link.peer_node_id, pinned):
             with contextlib.suppress(Untrusted):
                 made = open_announcement(former, *how)
                 if made.key_set.version < link.peer_key_set_version:
                     return made
-        raise error
+        raise
 
 
 def _former_identities(connection: Connection, node_id: str, pinned: PublicKey) -> list[PublicKey]:

@@ -607,6 +607,26 @@ async def test_a_tail_sealed_with_the_revoked_key_is_sealed_again_and_arrives_on
         assert set(received) == {a.hub.keys.message.kid}
 
 
+async def test_a_key_that_was_replaced_before_the_partner_heard_of_it_seals_nothing(
+    network: Network, two: tuple[Company, Company, LinkId]
+) -> None:
+    """The call brings the newest keys at once: those in between are never known over there."""
+    a, b, link_id = two
+    network.wire.down.add(b.settings.url)
+    await keys.revoke(a.hub, a.dispatcher, a.hub.keys.message.kid, "ноутбук украден")
+    await keys.rotate(a.hub, a.dispatcher, frozenset({KeyUse.MSG}))
+    await a.turn()
+    network.wire.down.clear()
+    await network.run_for(minutes=1)
+    for company in (a, b):
+        await links.resume(company.hub, company.dispatcher, link_id)
+    await say(a, link_id, "потом")
+    await network.run_for(minutes=3)
+    assert await heard(b) == ["потом"]
+    assert await waiting(a, link_id) == 0
+    assert await refused(b, link_id) == []
+
+
 async def test_messages_whose_receipt_was_lost_are_vouched_for_after_a_revocation(
     network: Network, two: tuple[Company, Company, LinkId]
 ) -> None:
