@@ -80,6 +80,8 @@ async def accept(
                 "sync_required", "This node was started anew.", after=timedelta(seconds=2)
             )
         fresh, why = _continue(tx, hub, link, stream, batch, now)
+        if why is not None and why.code == "link_suspended":
+            _hear_closing(tx, hub, link, batch, now)
         last = fresh[-1] if fresh else None
         epoch = last.envelope.epoch if last else stream.in_epoch
         upto, head = (last.envelope.seq, last.hash) if last else (stream.in_seq, stream.in_head)
@@ -184,6 +186,23 @@ def _continue(
         if envelope.type == "link.keys":
             link = peer_keys.take_by_position(tx, hub, link, one, now)
     return fresh, None
+
+
+def _hear_closing(
+    tx: Tx, hub: Hub, link: Link, batch: Sequence[VerifiedMessage], now: datetime
+) -> None:
+    """The peer's last words stand behind content we do not take: let people decide."""
+    if any(one.envelope.type == "link.close" for one in batch):
+        outgoing.alarm(
+            tx,
+            hub,
+            "link_closing",
+            link.id,
+            "{peer} closes the link, which is suspended here. Resume it to take its last words, or "
+            "close it too.",
+            now,
+            peer=link.peer_name,
+        )
 
 
 def _keep_superseded(tx: Tx, link: Link, one: VerifiedMessage, now: datetime) -> None:

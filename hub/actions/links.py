@@ -60,7 +60,7 @@ async def resume(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
         tx.wake(FETCH_TOPIC)
         audit.append(tx, at=now, actor=actor.ref, event="link.resumed", link=link_id)
         streams.forget_speakers(tx, link_id)  # people know now which copy is the right one
-        for kind in ("fork", "clone", "keys_revoked", "peer_keys_revoked"):
+        for kind in ("fork", "clone", "keys_revoked", "peer_keys_revoked", "link_closing"):
             audit.resolve_alerts(tx, kind=kind, subject=link_id, at=now)
         return links.get(tx.connection, link_id)
 
@@ -86,6 +86,7 @@ async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Li
         _end_handoffs(tx, hub, link, reason, now)
         outgoing.send(tx, hub, link, link_view("link.close", {"reason": reason or None}), now=now)
         links.change(tx, link_id, state=LinkState.CLOSED, closed_at=now)
+        audit.resolve_alerts(tx, kind="link_closing", subject=link_id, at=now)
         audit.append(tx, at=now, actor=actor.ref, event="link.closed", link=link_id, reason=reason)
         return links.get(tx.connection, link_id)
 

@@ -27,6 +27,7 @@ from hub.storage.database import Connection, Tx
 from hub.storage.deliveries import Pending
 from hub.storage.links import Link, LinkState
 from hub.storage.outbox import OutboxRow
+from hub.storage.streams import Stream
 
 NOT_STORED: Final = "not_stored"
 """The peer answered with a receipt for what we knew it had, and for nothing of a batch."""
@@ -72,12 +73,23 @@ def _next(connection: Connection, hub: Hub, link_id: LinkId) -> Batch | None:
     if link.keys_call:
         return None  # the peer has to know our keys before it can believe anything more
     rows = outbox.after(connection, link_id, stream.receipted_seq, hub.limits.message_batch)
-    if link.state is LinkState.SUSPENDED:
+    if link.state is LinkState.SUSPENDED and not _offers_content(connection, link, stream):
         # Only control messages leave now, and none may overtake another.
         rows = list(takewhile(lambda row: row.control, rows))
     rows = rows[: pace.outgoing(link, stream, hub.now(), len(rows)).allowed]
     fitting = fit_batch([WireMessage(row.env, row.data) for row in rows])
     return Batch(link, rows[:fitting], stream.in_seq) if fitting else None
+
+
+def _offers_content(connection: Connection, link: Link, stream: Stream) -> bool:
+    """Whether content leaves though the link is suspended: our `link.resume` waits behind it.
+
+    The peer takes it as soon as it does not suspend the link itself; it may only not know yet
+    that we do not either. Else each would wait for the other's word.
+    """
+    return not link.suspended_by_us and outbox.waits(
+        connection, link.id, "link.resume", stream.receipted_seq
+    )
 
 
 def msg_key(tx: Tx, link_id: str, kid: str) -> PublicKey:
@@ -189,9 +201,11 @@ async def record_failure(
             error=f"{error.code}: {error.because or error.code}"[:500],
         )
         fault("outbox.failure_recorded")
-        tell_people(tx, hub, link, now - since, now)
+        suspended = error.code == "link_suspended" and isinstance(error, Refused)
+        if not suspended or link.state is LinkState.CLOSED:
+            tell_people(tx, hub, link, now - since, now)
         keyring.heed_answer(tx, hub, link.id, error)
-        if error.code == "link_suspended" and isinstance(error, Refused):
+        if suspended:
             _suspended_by_peer(tx, batch)
         if error.code == NOT_STORED:
             # It stands elsewhere than we think: behind a gap, or beyond an epoch that a process

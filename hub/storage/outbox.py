@@ -120,6 +120,14 @@ def settle_from(tx: Tx, link_id: str, held: int, at: datetime) -> None:
     )
 
 
+def waits(connection: Connection, link_id: str, type_: str, behind: int) -> bool:
+    """Whether a message of this type stands behind this position."""
+    query = select(outbox.c.seq).where(
+        outbox.c.link_id == link_id, outbox.c.seq > behind, outbox.c.type == type_
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def has_skipped(connection: Connection, link_id: str) -> bool:
     """Whether people want a message left out of this link's log."""
     query = select(outbox.c.seq).where(
