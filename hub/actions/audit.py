@@ -92,6 +92,7 @@ async def export(hub: Hub, actor: Actor) -> Iterator[bytes]:
         records,
         node=hub.account.node_id,
         identity=hub.keys.identity.public,
+        succession=hub.keys.succession,
         signer=hub.keys.identity,
         at=hub.now(),
     )

@@ -92,6 +92,7 @@ class Hub:
     try_out: bool = False
     leases: dict[str, datetime] = field(default_factory=dict)
     refusals: dict[tuple[str, str], Counted] = field(default_factory=dict)  # by link and kind
+    denied: dict[tuple[str, ...], datetime] = field(default_factory=dict)  # who what: recorded when
     wakes: Wakes = field(default_factory=Wakes)
     order: ids.Order = field(default_factory=ids.Order)
 
@@ -120,8 +121,8 @@ class Hub:
 
     @property
     def identities(self) -> dict[str, PublicKey]:
-        """Our identity keys by thumbprint: what any of them signed is our word."""
-        return {self.keys.identity.kid: self.keys.identity.public}
+        """Our identity keys by thumbprint, former ones too: what any of them signed is our word."""
+        return {key.kid: key for key in self.keys.identities}
 
     def hide(self, secret: bytes) -> str:
         """A small secret, encrypted and authenticated for the database."""

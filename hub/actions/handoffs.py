@@ -170,6 +170,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
             handoff=handoff_id,
             peer=link.peer_node_id,
             disclosed=sorted(disclosed),
+            withheld=sorted(wish.withhold),
         )
         chains.hop_changed(tx, hub, handoff_id, now)
         return handoff_id

@@ -235,6 +235,7 @@ def _publish(tx: Tx, hub: Hub, actor: Actor, now: datetime) -> None:
             identity_version=key_set.identity_version,
             keys=[entry.kid for entry in key_set.keys],
             revoked=[one.kid for one in key_set.revoked if one.kid not in before],
+            **_identity_of(opened, version),
         )
     for link in links.in_states(tx.connection, _LIVE):
         if revoked:
@@ -242,6 +243,12 @@ def _publish(tx: Tx, hub: Hub, actor: Actor, now: datetime) -> None:
         announce(tx, hub, link, now)
     fault("keys.announced")
     tx.wake(keyring.KEYS_TOPIC)
+
+
+def _identity_of(opened: Opened, version: int) -> dict[str, str]:
+    """The identity key that this key set brought, where it brought one."""
+    found = [one.identity for one in opened.keys.generations if one.version == version]
+    return {"identity": found[0].kid} if found and found[0] is not None else {}
 
 
 def announce(tx: Tx, hub: Hub, link: Link, now: datetime) -> None:

@@ -195,6 +195,10 @@ def receive(
     """
     if not was_taken(tx, link, said, row.seq):
         raise Refused("scope_denied", "These keys are not signed by the identity we know.")
+    _note(tx, link, now)
+
+
+def _note(tx: Tx, link: Link, now: datetime, **facts: object) -> None:
     audit.append(
         tx,
         at=now,
@@ -202,6 +206,7 @@ def receive(
         event="link.keys",
         link=link.id,
         version=link.peer_key_set_version,
+        **facts,
     )
 
 
@@ -369,7 +374,10 @@ def _receive_call(
         for key in pinned.values()
         if made.key_set.is_revoked(key.kid) and key.revoked_at is None
     ]
+    known = link.peer_key_set_version
     link = _take(tx, link, made, pinned, now)
+    if link.peer_key_set_version > known:
+        _note(tx, link, now, beside=True)
     message = made.key_set.only(KeyUse.MSG)
     if message.kid not in pinned:
         _pin_message_key(tx, link.id, message.kid, message.key, stream.in_seq + 1)

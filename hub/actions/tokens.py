@@ -17,6 +17,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
+from hub.actions import denials
 from hub.actions.context import Actor, Hub
 from hub.errors import NotFound, Refused, Untrusted
 from hub.ids import AgentId, TokenId
@@ -196,12 +197,16 @@ async def authenticate(hub: Hub, plaintext: str) -> Actor:
     if found is None:
         raise _wrong("unknown")
     token, agent, now = found.token, found.agent, hub.now()
+    why = None
     if token.revoked_at is not None:
-        raise _wrong(f"{token.id} is revoked")
-    if token.expires_at is not None and token.expires_at <= now:
-        raise _wrong(f"{token.id} has expired")
-    if agent.disabled_at is not None:
-        raise _wrong(f"{token.id} is of a disabled agent")
+        why = "revoked"
+    elif token.expires_at is not None and token.expires_at <= now:
+        why = "expired"
+    elif agent.disabled_at is not None:
+        why = "agent_disabled"
+    if why is not None:
+        await denials.record_token(hub, token, why)
+        raise _wrong(f"{token.id}: {why}")
     if token.last_used_at is None or now - token.last_used_at >= _USED_EVERY:
         await hub.db.write(lambda tx: _note_use(tx, token, now))
     # Read anew each time: who is no administrator any more has no such token any more either.

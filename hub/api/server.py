@@ -13,7 +13,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from hub import bodies
-from hub.actions import repeats, suspicions, tokens
+from hub.actions import denials, repeats, suspicions, tokens
 from hub.actions.context import Actor
 from hub.actions.repeats import Answer, Keyed
 from hub.api import problems
@@ -102,8 +102,20 @@ def _cut_off() -> Untrusted:
 async def _answer(
     context: ApiContext, route: Route[Any], request: web.Request
 ) -> web.StreamResponse:
-    hub = context.hub
     actor = await _enter(context, route, request)
+    try:
+        _check_scope(actor, route)
+        return await _answer_to(actor, context, route, request)
+    except Refused as error:
+        what = f"{route.method} {route.full_path}"
+        await denials.record(context.hub, actor, error, door="api", what=what)
+        raise
+
+
+async def _answer_to(
+    actor: Actor, context: ApiContext, route: Route[Any], request: web.Request
+) -> web.StreamResponse:
+    hub = context.hub
     with bound(agent=actor.ref):
         form, files = await _read(context, route, request)
         visit = Visit(context, actor, _params(request), files)
@@ -119,7 +131,7 @@ async def _answer(
 
 
 async def _enter(context: ApiContext, route: Route[Any], request: web.Request) -> Actor:
-    """Who asks, if they may ask for this. Nothing of the body has been read yet."""
+    """Who asks. Nothing of the body has been read yet."""
     if route.scope is Open.TO_ALL:
         return Actor("anybody", "", "", frozenset())
     said = request.headers.getall("Authorization", [])
@@ -138,11 +150,13 @@ async def _enter(context: ApiContext, route: Route[Any], request: web.Request) -
             "Too many requests with this token.",
             after=timedelta(seconds=math.ceil(wait)),
         )
-    if actor.scopes is None or route.scope not in actor.scopes:
-        raise Refused(
-            "scope_missing", "The token lacks the scope '{scope}'.", scope=str(route.scope)
-        )
     return actor
+
+
+def _check_scope(actor: Actor, route: Route[Any]) -> None:
+    if route.scope is Open.TO_ALL or (actor.scopes is not None and route.scope in actor.scopes):
+        return
+    raise Refused("scope_missing", "The token lacks the scope '{scope}'.", scope=str(route.scope))
 
 
 async def _carry_out(

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import click
+
 from hub import app
-from hub.actions import nodes
+from hub.actions import denials, nodes
 from hub.actions.context import Actor, Hub
 from hub.cli.grammar import Manner
 from hub.cli.problems import BadWords
+from hub.errors import Refused
 from hub.i18n import set_language
 from hub.logs import set_up
 from hub.queries import agents
@@ -77,6 +80,10 @@ def run(manner: Manner, body: Callable[[Session], Awaitable[T]]) -> T:
             session = Session(manner, settings, hub, await _actor(hub, manner))
             try:
                 return await body(session)
+            except Refused as error:
+                what = click.get_current_context().command_path
+                await denials.record(hub, session.actor, error, door="cli", what=what)
+                raise
             finally:
                 await session.close()
 

@@ -11,7 +11,7 @@ node, a line for each record, and a last line with a signature over all bytes be
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -22,6 +22,7 @@ from hub.protocol import jws, strict_json
 from hub.protocol.encoding import b64url, instant, sha256_b64
 from hub.protocol.keys import PublicKey, Signer
 from hub.protocol.members import Members
+from hub.protocol.succession import open_successions, prove_identity
 
 FORMAT: Final = "txp-audit/1"
 _MAX_HEAD: Final = 4096
@@ -88,9 +89,15 @@ class Record:
 
 
 def write_export(
-    records: Iterable[Record], *, node: str, identity: PublicKey, signer: Signer, at: datetime
+    records: Iterable[Record],
+    *,
+    node: str,
+    identity: PublicKey,
+    signer: Signer,
+    at: datetime,
+    succession: Sequence[str] = (),
 ) -> Iterator[bytes]:
-    """The lines of an export of a whole log."""
+    """The lines of an export of a whole log; `succession` leads from the node's first identity."""
     digest = sha256()
     seq, head = 0, ""
 
@@ -99,7 +106,8 @@ def write_export(
         digest.update(made)
         return made
 
-    yield line({"format": FORMAT, "node": node, "identity": identity.jwk, "at": instant(at)})
+    about = {"format": FORMAT, "node": node, "identity": identity.jwk, "at": instant(at)}
+    yield line(about | ({"succession": list(succession)} if succession else {}))
     for one in records:
         seq, head = one.seq, one.hash
         values = (one.seq, one.at.isoformat(), one.actor, one.event, one.facts, one.prev, one.hash)
@@ -122,12 +130,13 @@ class Export:
 def check_export(lines: Iterable[bytes], *, signed_by: str | None = None) -> Export:
     """Return if these lines are, to the bit, what a node exported.
 
-    `signed_by` is the thumbprint of the key that must have signed it, as the reader knows it
-    from elsewhere; without it the caller compares `key` itself. Raises Untrusted(altered),
-    naming the first line that does not fit.
+    `signed_by` is the thumbprint of the key that must have signed it, or of an identity that this
+    key followed, as the reader knows it from elsewhere; without it the caller compares `key`
+    itself. Raises Untrusted(altered), naming the first line that does not fit.
     """
     digest = sha256()
     node, seq, prev = "", 0, ""
+    known: frozenset[str] = frozenset()
     key: PublicKey | None = None
     last: dict[str, Any] | None = None
     for number, raw in enumerate(lines, 1):
@@ -135,7 +144,7 @@ def check_export(lines: Iterable[bytes], *, signed_by: str | None = None) -> Exp
             raise _altered("behind", number)
         found = _read_line(raw, number)
         if key is None:
-            node, key = _read_first(found, number)
+            node, key, known = _read_first(found, number)
         elif found.keys() == {"signature"}:
             last = found
             continue
@@ -152,7 +161,7 @@ def check_export(lines: Iterable[bytes], *, signed_by: str | None = None) -> Exp
         raise _altered("other_log")
     if head.digest != b64url(digest.digest()):
         raise _altered("other_bytes")
-    if signed_by is not None and key.kid != signed_by:
+    if signed_by is not None and signed_by not in known:
         raise _altered("other_key", because=key.kid)
     return Export(node, key.kid, seq, prev, head.at)
 
@@ -167,13 +176,21 @@ def _read_line(raw: bytes, number: int) -> dict[str, Any]:
     raise _altered("spelling", number)
 
 
-def _read_first(found: dict[str, Any], number: int) -> tuple[str, PublicKey]:
-    if found.keys() != {"format", "node", "identity", "at"} or found["format"] != FORMAT:
+def _read_first(found: dict[str, Any], number: int) -> tuple[str, PublicKey, frozenset[str]]:
+    """The node, its identity key, and the thumbprints of this one and those it followed."""
+    if (
+        found.keys() - {"succession"} != {"format", "node", "identity", "at"}
+        or found["format"] != FORMAT
+    ):
         raise _altered("first", number)
     try:
-        return str(found["node"]), PublicKey.from_jwk(found["identity"])
+        node, key = str(found["node"]), PublicKey.from_jwk(found["identity"])
+        texts = [str(one) for one in found.get("succession", ())]
+        prove_identity(node, len(texts) // 2 + 1, key, texts)
+        former = [one.old.kid for one in open_successions(texts)]
     except (Untrusted, ValueError, TypeError, KeyError, AttributeError) as error:
         raise _altered("first", number) from error
+    return node, key, frozenset({key.kid, *former})
 
 
 def _follow(found: dict[str, Any], number: int, seq: int, prev: str) -> tuple[int, str]:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hub.clock import Entropy
 from hub.errors import Conflict, HubError, Misconfigured
 from hub.faults import fault
-from hub.protocol.keys import PrivateKey
+from hub.protocol.keys import PrivateKey, PublicKey
 from hub.settings import Settings
 
 _IDENTITY: Final = "identity.pem"  # signs key sets and agreements; its thumbprint is the node id
@@ -83,6 +83,12 @@ class NodeKeys:
     def node_id(self) -> str:
         """The thumbprint of the first identity key."""
         return (self.founder or self.identity).kid
+
+    @property
+    def identities(self) -> tuple[PublicKey, ...]:
+        """Every identity key there was, oldest first."""
+        later = [one.identity.public for one in self.generations if one.identity is not None]
+        return ((self.founder or self.identity).public, *later)
 
     @property
     def succession(self) -> tuple[str, ...]:

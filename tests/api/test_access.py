@@ -5,6 +5,7 @@ A new route fails here until somebody has said which scope it needs and what a r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -17,6 +18,7 @@ from hub.actions.tokens import Scope
 from hub.api.door import Open, Route, Takes
 from hub.api.routes import ROUTES
 from hub.errors import NotFound, Refused, Untrusted
+from hub.storage import audit
 from tests.api.conftest import Desk
 from tests.kit.program import Answered, Program
 
@@ -376,3 +378,25 @@ async def test_what_makes_no_sense_makes_no_token(desk: Desk) -> None:
         await tokens.revoke(hub, admin, "tok_x")  # type: ignore[arg-type]
     with pytest.raises(Untrusted):
         await tokens.authenticate(hub, "")
+
+
+async def test_what_is_beyond_a_token_is_recorded_and_not_again_within_an_hour(
+    desk: Desk,
+) -> None:
+    reader = await desk.ours.token_for("tickets:read")
+    hub = desk.ours.company.hub
+
+    async def denied() -> list[tuple[str, str, str]]:
+        found = await hub.db.read(lambda c: list(audit.everything(c)))
+        facts = [json.loads(one.facts) for one in found if one.event == "access.denied"]
+        return [(one["door"], one["what"], one["code"]) for one in facts]
+
+    for _ in range(5):
+        assert (await reader.call("POST", "/tickets", {"title": "x"})).status == 403
+        assert (await reader.call("GET", "/links")).status == 403
+    asked = [("api", "POST /api/v1/tickets", "scope_missing")]
+    asked.append(("api", "GET /api/v1/links", "scope_missing"))
+    assert await denied() == asked
+    desk.network.clock.advance(minutes=61)
+    assert (await reader.call("POST", "/tickets", {"title": "x"})).status == 403
+    assert await denied() == [*asked, asked[0]]

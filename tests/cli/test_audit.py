@@ -38,6 +38,13 @@ def test_the_log_is_for_administrators(node: Node, tmp_path: Path) -> None:
     told = node("audit", "export", "-o", str(tmp_path / "x"), "--as", olga, fails=4)
     assert told["code"] == "admin_only"
     assert not (tmp_path / "x").exists()
+    denied = node("audit", "list", "--event", "access.denied")["records"]
+    assert [(one["facts"]["what"], one["facts"]["code"]) for one in denied] == [
+        ("hub audit export", "admin_only"),
+        ("hub audit list", "admin_only"),
+    ]
+    assert {one["facts"]["door"] for one in denied} == {"cli"}
+    assert {one["actor"] for one in denied} != {node("user", "list")["users"][0]["id"]}
 
 
 def test_an_untouched_log_verifies(node: Node) -> None:
