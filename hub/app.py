@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hub import bodies
 from hub.actions import invitations, leases, nodes, runs, suspicions
 from hub.actions import keys as own_keys
 from hub.actions.context import Actor, Hub, Wakes
@@ -172,6 +171,7 @@ async def _running(
 ) -> AsyncIterator[Running]:
     from aiohttp import web
 
+    from hub import bodies
     from hub.federation.client import GuardedTransport
     from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Keys, Syncs, Timers
     from hub.workers.loop import Crank, Mill

@@ -8,12 +8,11 @@ refused after as many chunks as nobody needs, and the door hangs up.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from aiohttp import web
 
 from hub.errors import Refused, Untrusted
-
-if TYPE_CHECKING:
-    from aiohttp import web
 
 MOST_CHUNKS: Final = 4096
 """Of a chunked body: 256 bytes each where it is as large as one may be."""
@@ -26,8 +25,8 @@ where a sixteenth as many wait, which bounds what it does at a time before anybo
 async def read(request: web.Request, limit: int, within_s: float) -> bytes:
     """The body, of at most `limit` bytes, in this time.
 
-    Raises Refused(too_large) without reading on; Untrusted(malformed) where it comes too slowly
-    or in too many pieces.
+    Raises Refused(too_large) without reading on; Untrusted(malformed) where it comes too slowly,
+    in too many pieces, or not to its end.
     """
     too_large = Refused("too_large", "The request is too large.")
     if request.content_length is not None and request.content_length > limit:
@@ -47,4 +46,11 @@ async def read(request: web.Request, limit: int, within_s: float) -> bytes:
                     raise Untrusted("malformed", "The request comes in too many small pieces.")
     except TimeoutError as error:
         raise Untrusted("malformed", "The request did not come in time.") from error
+    except (ConnectionError, web.RequestPayloadError) as error:
+        raise cut_off() from error
     return bytes(body)
+
+
+def cut_off() -> Untrusted:
+    """The caller hung up within its request."""
+    return Untrusted("malformed", "The request ended before its time.")

@@ -44,11 +44,12 @@ class NodeProcess:
     def __init__(self, name: str, data: Path) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        command = [sys.executable, "-m", "tools.bench_node", name, str(data), str(port)]
+            self.port: int = probe.getsockname()[1]
+        command = [sys.executable, "-m", "tools.bench_node", name, str(data), str(self.port)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
         )
+        self.pid = self._process.pid
         self.answer()
         self.database = sqlite3.connect(f"file:{data / 'hub.db'}?mode=ro", uri=True)
 

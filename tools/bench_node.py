@@ -8,6 +8,7 @@ the node while it works: whoever measures looks into its database from outside.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import resource
@@ -43,18 +44,16 @@ class Node:
         self._transport = running.transport
         self._actor = actor
 
-    async def invite(self, _said: dict[str, Any]) -> dict[str, Any]:
+    async def invite(self, said: dict[str, Any]) -> dict[str, Any]:
         """A code for the other node."""
-        # What is measured is the machine and the code, not the agreed rate.
-        most = {"messages_per_minute": 1_000_000}
-        offer = Offer(AsPrincipal(**most), AsContractor(**most))
-        invited = await invitations.invite(self._hub, self._actor, "bench", offer=offer)
+        invited = await invitations.invite(
+            self._hub, self._actor, "bench", offer=_offer_of(agreed="agreed" in said)
+        )
         return {"code": invited.code}
 
     async def link(self, said: dict[str, Any]) -> dict[str, Any]:
         """Take the code and go through the whole handshake."""
-        most = {"messages_per_minute": 1_000_000}
-        offer = Offer(AsPrincipal(**most), AsContractor(**most))
+        offer = _offer_of(agreed="agreed" in said)
         prepared = await linking.accept(
             self._hub, self._transport, self._actor, said["code"], offer
         )
@@ -83,8 +82,9 @@ class Node:
         return {}
 
     async def add(self, said: dict[str, Any]) -> dict[str, Any]:
-        """Add `count` public comments on these tickets from `at_once` tasks."""
-        texts = iter(range(said["count"]))
+        """Add `count` public comments on these tickets from `at_once` tasks; for a time at most."""
+        until = time.monotonic() + said.get("seconds", 3600.0)
+        texts = itertools.takewhile(lambda _n: time.monotonic() < until, iter(range(said["count"])))
         where = [TicketId(ticket_id) for ticket_id in said["tickets"]]
 
         async def one_after_another() -> None:
@@ -110,6 +110,14 @@ class Node:
         """Seconds of processor time this process has used."""
         used = resource.getrusage(resource.RUSAGE_SELF)
         return {"seconds": used.ru_utime + used.ru_stime}
+
+
+def _offer_of(*, agreed: bool) -> Offer:
+    """The usual terms (`agreed`), or these without their rate."""
+    if agreed:
+        return Offer(AsPrincipal(), AsContractor())
+    most = 1_000_000  # the machine and the code are measured
+    return Offer(AsPrincipal(messages_per_minute=most), AsContractor(messages_per_minute=most))
 
 
 COMMANDS: Final[dict[str, Command]] = {

@@ -85,7 +85,7 @@ async def _settle(
             _log.info("refused", code=error.code, because=error.because)
         return _problem(problems.problem_for(error))
     except (ConnectionError, web.RequestPayloadError):
-        return _problem(problems.problem_for(_cut_off()))
+        return _problem(problems.problem_for(bodies.cut_off()))
     except web.HTTPException as error:  # aiohttp's own, from reading a body
         code = _FROM_AIOHTTP.get(error.status, "malformed")
         return _problem(problems.problem_for(Refused(code, "The request cannot be read.")))
@@ -93,10 +93,6 @@ async def _settle(
         incident = context.hub.entropy.bytes(6).hex()
         _log.exception("incident", incident=incident, method=request.method)
         return _problem(problems.bug(incident))
-
-
-def _cut_off() -> Untrusted:
-    return Untrusted("malformed", "The request ended before its time.")
 
 
 async def _answer(

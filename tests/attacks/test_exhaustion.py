@@ -219,6 +219,29 @@ async def test_a_body_made_to_exhaust_is_refused_within_bounds(scene: Scene, how
     assert max(strain.turns) <= 0.25
 
 
+async def test_a_caller_that_hangs_up_within_a_body_is_no_incident(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = scene.b.batch(scene.b.message("x.org.example.ping", {}, must=False, keep=False))
+    server = TestServer(app.web_app(scene.a.hub, scene.a.settings, scene.a.transport))
+    await server.start_server()
+    try:
+        for more in ({"content_length": "1000"}, CHUNKED):
+            headers = {k: v for k, v in call.headers.items() if k not in _given(more)}
+            _reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(_head(replace(call, headers=headers), **more) + b"5\r\n12345\r\n")
+            before = len(scene.a.hub.refusals)
+            await writer.drain()
+            writer.transport.abort()
+            async with asyncio.timeout(10):
+                while len(scene.a.hub.refusals) == before:  # noqa: ASYNC110 - it is the state
+                    await asyncio.sleep(0)
+            scene.a.hub.refusals.clear()
+    finally:
+        await server.close()
+    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+
+
 def _given(more: dict[str, str]) -> set[str]:
     return {name.replace("_", "-") for name in more}
 
