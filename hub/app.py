@@ -119,6 +119,21 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     return app
 
 
+def web_runner(hub: Hub, settings: Settings, transport: PeerTransport) -> web.AppRunner:
+    """What serves them, within bounds that no handler can set."""
+    from aiohttp import web
+
+    from hub import bodies
+
+    return web.AppRunner(
+        web_app(hub, settings, transport),
+        access_log=None,
+        shutdown_timeout=5.0,
+        read_bufsize=bodies.BUFFER,
+        lingering_time=0.0,  # what nobody wants to read is not read to its end either
+    )
+
+
 def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
     """What the door for programs needs of the door to peers: doors do not know each other."""
     from hub.api.door import ApiContext
@@ -169,9 +184,6 @@ async def running(
 async def _running(
     settings: Settings, env: Mapping[str, str], *, doors: bool, workers: bool
 ) -> AsyncIterator[Running]:
-    from aiohttp import web
-
-    from hub import bodies
     from hub.federation.client import GuardedTransport
     from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Keys, Syncs, Timers
     from hub.workers.loop import Crank, Mill
@@ -193,13 +205,7 @@ async def _running(
         await _either(joined.wait(), tasks[0])
         address = None
         if doors:
-            runner = web.AppRunner(
-                web_app(hub, settings, transport),
-                access_log=None,
-                shutdown_timeout=5.0,
-                read_bufsize=bodies.BUFFER,
-                lingering_time=0.0,  # what nobody wants to read is not read to its end either
-            )
+            runner = web_runner(hub, settings, transport)
             await runner.setup()
             address = await _listen(runner, settings)
         # Doors alone, too, must go on with the keys that another process made.

@@ -14,10 +14,10 @@ from aiohttp import web
 
 from hub.errors import Refused, Untrusted
 
-MOST_CHUNKS: Final = 4096
-"""Of a chunked body: 256 bytes each where it is as large as one may be."""
+MOST_CHUNKS: Final = 1024
+"""Of a chunked body: 1 KiB each where it is as large as one may be."""
 
-BUFFER: Final = 64 * 1024
+BUFFER: Final = 16 * 1024
 """Bytes of a body that the server holds unread. The HTTP library also stops taking in chunks
 where a sixteenth as many wait, which bounds what it does at a time before anybody can refuse."""
 

@@ -23,6 +23,7 @@ from hub.protocol.keys import PrivateKey
 
 CONNECTIONS: Final = 16
 SLOW: Final = 200  # connections of a slow flood
+ELSEWHERE: Final = "127.9.9.9"  # another network than the good partner's
 KINDS: Final = (
     "strangers",
     "bad signatures",
@@ -87,6 +88,9 @@ class Flood:
         one = self._drip if self._slow else self._call_on
         await asyncio.gather(*(one(n / count) for n in range(count)))
 
+    async def _open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self._port, local_addr=(ELSEWHERE, 0))
+
     async def _call_on(self, part: float) -> None:
         due = time.monotonic() + part * self._every
         reader: asyncio.StreamReader | None = None
@@ -97,7 +101,7 @@ class Flood:
             due = max(due + self._every, now - 1.0)
             try:
                 if writer is None or reader is None or reader.at_eof():
-                    reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                    reader, writer = await self._open()
                 self.calls += 1
                 writer.write(self._whole)
                 head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
@@ -120,7 +124,7 @@ class Flood:
         end = self._whole.index(b"\r\n\r\n") + 4
         while time.monotonic() < self._until:
             with contextlib.suppress(OSError):
-                reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+                reader, writer = await self._open()
                 self.calls += 1
                 writer.write(self._whole[:end])
                 for byte in self._whole[end : end + 10]:

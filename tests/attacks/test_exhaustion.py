@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from hub import app
@@ -183,7 +184,7 @@ POURS: dict[str, tuple[dict[str, str], bytes, int, set[int]]] = {
         b"x" * 65536, 1600, {413, 415}),
     "parts without an end": (
         {"content_type": "multipart/form-data; boundary=x", **CHUNKED},
-        b"%x\r\n%s\r\n" % (len(MULTIPART), MULTIPART), 2_000, {413, 415}),
+        b"%x\r\n%s\r\n" % (len(MULTIPART), MULTIPART), 2_000, {400, 413, 415}),
     "a boundary inside itself": (
         {"content_type": 'multipart/form-data; boundary="--x--x--x"', "content_length": "900000"},
         b"--x" * 300_000, 1, {415, 400, 401}),
@@ -223,22 +224,24 @@ async def test_a_caller_that_hangs_up_within_a_body_is_no_incident(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = scene.b.batch(scene.b.message("x.org.example.ping", {}, must=False, keep=False))
-    server = TestServer(app.web_app(scene.a.hub, scene.a.settings, scene.a.transport))
-    await server.start_server()
+    runner = app.web_runner(scene.a.hub, scene.a.settings, scene.a.transport)
+    await runner.setup()
     try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
         for more in ({"content_length": "1000"}, CHUNKED):
             headers = {k: v for k, v in call.headers.items() if k not in _given(more)}
-            _reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            _reader, writer = await asyncio.open_connection(*runner.addresses[0])
             writer.write(_head(replace(call, headers=headers), **more) + b"5\r\n12345\r\n")
             before = len(scene.a.hub.refusals)
             await writer.drain()
-            writer.transport.abort()
+            writer.close()
             async with asyncio.timeout(10):
                 while len(scene.a.hub.refusals) == before:  # noqa: ASYNC110 - it is the state
                     await asyncio.sleep(0)
             scene.a.hub.refusals.clear()
     finally:
-        await server.close()
+        await runner.cleanup()
     assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
 
 
