@@ -13,13 +13,14 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test check bench docs drill simulate conformance torture mutants fuzz coverage messages clean
+.PHONY: help demo test check bench docs drill flood simulate conformance torture mutants fuzz coverage messages clean
 
 help:
 	@echo "make demo    three linked companies work tickets on this machine (ARGS='--once --json')"
 	@echo "make test    the tests, on SQLite and on PostgreSQL where one answers (the slow: ARGS='-m slow')"
 	@echo "make check   format, lint, types, imports"
 	@echo "make bench   speed against the limits of this machine (ARGS='--short --json')"
+	@echo "make flood   what good partners notice while somebody floods a node (ARGS='--seconds 6')"
 	@echo "make simulate SEEDS=500   networks of nodes under faults, one seed a run"
 	@echo "make drill DRILLS=1   two real nodes: backup under load, loss, restore (ARGS='--database both')"
 	@echo "make conformance   the protocol's suite against our node and the minimal peer"
@@ -64,6 +65,9 @@ bench: $(VENV)/.dev
 
 simulate: $(VENV)/.dev
 	@$(BIN)/python -m tests.simulation.run --seeds $(or $(SEEDS),100) $(ARGS)
+
+flood: $(VENV)/.dev
+	@$(BIN)/python -m tools.flood $(ARGS)
 
 drill: $(VENV)/.dev
 	@$(BIN)/python -m tools.restore_drill --drills $(or $(DRILLS),1) $(ARGS)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hub import app, logs
-from hub.actions import comments, handoffs, invitations, tickets
+from hub.actions import comments, handoffs, invitations, links, tickets
 from hub.actions.comments import AddComment
 from hub.actions.context import Actor
 from hub.actions.handoffs import OfferHandoff, Particulars
@@ -106,6 +106,16 @@ class Node:
         wish = AddComment(ticket_id, body, Visibility.PUBLIC)
         return await comments.add(self._hub, self._actor, wish)
 
+    async def suspend(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Stop the exchange on this link: what is said waits."""
+        await links.suspend(self._hub, self._actor, LinkId(said["link"]))
+        return {}
+
+    async def resume(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Let it go on."""
+        await links.resume(self._hub, self._actor, LinkId(said["link"]))
+        return {"at": time.monotonic()}
+
     async def cpu(self, _said: dict[str, Any]) -> dict[str, Any]:
         """Seconds of processor time this process has used."""
         used = resource.getrusage(resource.RUSAGE_SELF)
@@ -127,6 +137,8 @@ COMMANDS: Final[dict[str, Command]] = {
     "accept": Node.accept,
     "add": Node.add,
     "add_one": Node.add_one,
+    "suspend": Node.suspend,
+    "resume": Node.resume,
     "cpu": Node.cpu,
 }
 
