@@ -62,7 +62,14 @@ async def open_hub(
     keys = store.open(passphrase)
     await migrate.check(settings.database.url, settings.data)
     wakes = Wakes()
-    db = open_database(settings.database.url, settings.data, wakes.wake, inline=inline)
+    metrics = Metrics()
+    db = open_database(
+        settings.database.url,
+        settings.data,
+        wakes.wake,
+        inline=inline,
+        on_conflict=metrics.database_conflicts.inc,
+    )
     try:
         identity = await nodes.load(db, keys)
         ring = KeyRing(store, passphrase, keys, identity.first_key_set)
@@ -77,7 +84,7 @@ async def open_hub(
         clock=clock,
         entropy=entropy,
         limits=settings.limits,
-        metrics=Metrics(),
+        metrics=metrics,
         process=f"{os.getpid()}-{entropy.bytes(6).hex()}",
         try_out=settings.try_out,
         wakes=wakes,

@@ -39,6 +39,9 @@ class Metrics:
         self.queue_oldest_seconds: Final = self._gauge(
             "queue_oldest_seconds", "age of the oldest waiting row", "queue"
         )
+        self.database_conflicts: Final = self._counter(
+            "database_conflicts", "transactions run again for the sake of another"
+        )
         self.http_requests: Final = self._counter(
             "http_requests", "answered", "door", "method", "status"
         )

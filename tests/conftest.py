@@ -17,6 +17,7 @@ import pytest
 
 from hub.storage import migrate
 from hub.storage.tables import metadata
+from tests.kit import lock_order
 from tests.kit.story import Story
 
 POSTGRES = os.environ.get("HUB_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432").rstrip("/")
@@ -150,6 +151,17 @@ def quick_path(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=memory, prefix="hub-test-") as path:
         yield Path(path)
+
+
+@pytest.fixture(autouse=True)
+def _locks_in_order(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a test on PostgreSQL is about: its transactions lock in the one order."""
+    if request.node.get_closest_marker("postgres") is None:
+        yield
+        return
+    with lock_order.watched() as wrong:
+        yield
+    assert not wrong, "\n".join(sorted(set(wrong)))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -65,17 +65,15 @@ async def ask(hub: Hub, actor: Actor, link_id: LinkId) -> None:
 async def run_due(hub: Hub) -> None:
     """Compare over every link whose time has come, unless our last checkpoint still waits."""
 
-    def planned(tx: Tx) -> list[LinkId]:
-        now, known = hub.now(), stored.everyone(tx.connection)
-        due = []
-        for link in links.in_states(tx.connection, {LinkState.ACTIVE}):
-            if link.id not in known:
-                stored.lock(tx, link.id, daily(link.id, hub.account.node_id, now))
-            elif known[link.id].next_at <= now:
-                due.append(link.id)
-        return due
+    def due(connection: Connection) -> list[LinkId]:
+        now, known = hub.now(), stored.everyone(connection)
+        return [
+            link.id
+            for link in links.in_states(connection, {LinkState.ACTIVE})
+            if link.id not in known or known[link.id].next_at <= now
+        ]
 
-    for link_id in await hub.db.write(planned):
+    for link_id in await hub.db.read(due):
         await hub.db.write(partial(_due, hub=hub, link_id=link_id))
 
 
@@ -83,7 +81,7 @@ def _due(tx: Tx, *, hub: Hub, link_id: LinkId) -> None:
     now = hub.now()
     link = links.lock(tx, link_id)
     stream = streams.lock(tx, link_id)
-    last = stored.lock(tx, link_id, now)
+    last = stored.lock(tx, link_id, daily(link_id, hub.account.node_id, now))
     if link.state is not LinkState.ACTIVE or last.next_at > now:
         return
     if not settled.is_settled(tx, link_id):

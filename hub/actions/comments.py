@@ -22,7 +22,7 @@ from hub.domain.comment import Author, BodyFormat, Role, Visibility, check_body,
 from hub.errors import NotFound, Refused
 from hub.ids import CommentId, HandoffId, TicketId
 from hub.protocol.encoding import parse_instant
-from hub.storage import attachments, comments, tickets
+from hub.storage import attachments, comments, ground, tickets
 from hub.storage.comments import Comment
 from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
@@ -50,6 +50,8 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
 
     def transaction(tx: Tx) -> CommentId:
         now = hub.now()
+        if may_travel(wish.visibility):
+            ground.of_tickets(tx, wish.ticket_id)
         tickets.touch(tx, wish.ticket_id, now)
         comment = Comment(
             id=CommentId(hub.new_id("cmt", now)),
@@ -84,6 +86,7 @@ async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
 
     def transaction(tx: Tx) -> int:
         now = hub.now()
+        ground.of_comment(tx, comment_id)
         comment = _own(tx, comment_id)
         for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=True):
             settled.check(tx, there.link.id, there.handoff.id)
@@ -99,6 +102,7 @@ async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = ""
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_comment(tx, comment_id)
         comment = _own(tx, comment_id)
         withdraw(tx, comment, now, now)
         spread_redaction(tx, hub, comment_id, reason, now)

@@ -23,7 +23,7 @@ from hub.domain.handoff import Party
 from hub.errors import Conflict, NotFound, Refused
 from hub.ids import TicketId
 from hub.protocol.encoding import parse_instant
-from hub.storage import audit, erasures, handoffs, links, tickets
+from hub.storage import audit, erasures, ground, handoffs, links, tickets
 from hub.storage.database import Tx
 from hub.storage.erasures import Ask, Dropped, Erasure
 from hub.storage.handoffs import Handoff
@@ -41,7 +41,8 @@ async def erase(hub: Hub, actor: Actor, ticket_id: TicketId, reason: str) -> str
 
     def transaction(tx: Tx) -> str:
         now = hub.now()
-        ticket = tickets.lock(tx, ticket_id)
+        ground.of_tickets(tx, ticket_id)
+        ticket = tickets.get(tx.connection, ticket_id)
         held = erasures.hold_of(tx.connection, ticket_id)
         if held is not None:
             raise Conflict(
@@ -80,7 +81,8 @@ async def hold(hub: Hub, actor: Actor, ticket_id: TicketId, reason: str) -> None
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
-        ticket = tickets.lock(tx, ticket_id)
+        ground.of_tickets(tx, ticket_id)
+        ticket = tickets.get(tx.connection, ticket_id)
         erasures.hold(tx, ticket_id, reason, now)
         audit.append(
             tx,
@@ -100,7 +102,8 @@ async def release(hub: Hub, actor: Actor, ticket_id: TicketId) -> None:
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
-        ticket = tickets.lock(tx, ticket_id)
+        ground.of_tickets(tx, ticket_id)
+        ticket = tickets.get(tx.connection, ticket_id)
         if not erasures.release(tx, ticket_id):
             raise NotFound(
                 "not_held", "Ticket {number} is under no legal hold.", number=ticket.number
@@ -277,7 +280,7 @@ def _sweep_one(tx: Tx, *, hub: Hub, erasure_id: str) -> list[str]:
     now = hub.now()
     one = erasures.find(tx.connection, erasure_id)
     assert one is not None
-    tickets.lock(tx, one.ticket_id)
+    ground.of_tickets(tx, one.ticket_id)
     if erasures.hold_of(tx.connection, one.ticket_id) is not None:
         return []
     if not all(

@@ -24,7 +24,7 @@ from hub.domain.delivery import backoff
 from hub.errors import HubError, NotFound, Refused, Untrusted
 from hub.faults import fault
 from hub.ids import AttachmentId, CommentId, LinkId, TicketId
-from hub.storage import attachments, comments, handoffs, links, tickets
+from hub.storage import attachments, comments, ground, handoffs, links, tickets
 from hub.storage import attachments as stored
 from hub.storage.attachments import Fetch, FileState
 from hub.storage.database import Connection, Tx
@@ -96,7 +96,8 @@ async def add(
 
     def transaction(tx: Tx) -> list[AttachmentId]:
         now = hub.now()
-        ticket = tickets.lock(tx, ticket_id)
+        ground.of_tickets(tx, ticket_id)
+        ticket = tickets.get(tx.connection, ticket_id)
         rows = attach_in(tx, hub, ticket.id, new, visibility, now, comment_id=None)
         tickets.change(tx, ticket.id, updated_at=now)
         author = handoff_actions.author_of(hub, actor)
@@ -111,6 +112,7 @@ async def redact(hub: Hub, actor: Actor, attachment_id: AttachmentId, reason: st
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_file(tx, attachment_id)
         row = attachments.find(tx.connection, attachment_id)
         if row is None:
             raise NotFound("not_found", "There is no such file.")
@@ -445,6 +447,7 @@ async def fetched(hub: Hub, fetch: Fetch) -> None:
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_bytes(tx, fetch.sha256, fetch.link_id)
         attachments.change_fetch(
             tx, fetch.link_id, fetch.sha256, state=FileState.AVAILABLE, last_error=None
         )
@@ -462,6 +465,7 @@ async def fetch_gone(hub: Hub, fetch: Fetch, reason: str) -> None:
 async def _will_not_come(hub: Hub, fetch: Fetch, state: FileState, reason: str) -> None:
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_bytes(tx, fetch.sha256, fetch.link_id)
         attachments.change_fetch(tx, fetch.link_id, fetch.sha256, state=state, last_error=reason)
         _settle(tx, hub, fetch, state, reason, now)
 
@@ -478,6 +482,7 @@ async def fetch_failed(hub: Hub, fetch: Fetch, error: HubError) -> None:
         return
 
     def transaction(tx: Tx) -> None:
+        ground.of_bytes(tx, fetch.sha256, fetch.link_id)
         attachments.change_fetch(
             tx,
             fetch.link_id,

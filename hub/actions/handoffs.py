@@ -23,7 +23,7 @@ from hub.domain.replay import rating_changes
 from hub.domain.ticket import Ticket, TicketStatus
 from hub.errors import Conflict, Refused
 from hub.ids import AttachmentId, HandoffId, LinkId, TicketId
-from hub.storage import attachments, audit, handoffs, links, tickets
+from hub.storage import attachments, audit, ground, handoffs, links, tickets
 from hub.storage.attachments import FileState
 from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
@@ -99,8 +99,9 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
 
     def transaction(tx: Tx) -> HandoffId:
         now = hub.now()
-        ticket = tickets.lock(tx, wish.ticket_id)
-        link = links.lock(tx, wish.link_id)
+        ground.of_tickets(tx, wish.ticket_id, beside=[wish.link_id])
+        ticket = tickets.get(tx.connection, wish.ticket_id)
+        link = links.get(tx.connection, wish.link_id)
         settled.check(tx, link.id)
         direction = _check_offer(tx, ticket, link)
         upstream = _upstream(tx, ticket)
@@ -270,10 +271,11 @@ async def act(
 
 
 def _take_up(tx: Tx, handoff_id: HandoffId) -> Handoff:
-    """The hand-off, locked, for something our people do with it. All they do passes here.
+    """The hand-off, locked, for something that is done with it here. All of that passes here.
 
     Raises NotFound; Unavailable(link_held) while a restore brings its link up to date.
     """
+    ground.of_handoffs(tx, handoff_id)
     handoff = handoffs.lock(tx, handoff_id)
     settled.check(tx, handoff.link_id, handoff.id)
     return handoff

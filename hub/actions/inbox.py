@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 from prometheus_client import Counter
 
@@ -32,13 +33,13 @@ from hub.actions.runs import SYNC_TOPIC
 from hub.domain.delivery import DeliveryState
 from hub.errors import Conflict, HubError, Refused, Unavailable, Untrusted
 from hub.faults import fault
-from hub.ids import HandoffId, LinkId
+from hub.ids import HandoffId, LinkId, MessageId
 from hub.protocol import payloads, receipts, signing
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import VerifiedMessage
 from hub.protocol.sync import expected_epoch
-from hub.storage import audit, handoffs, inbox, links, outbox, streams
-from hub.storage.database import Connection, Tx
+from hub.storage import audit, ground, handoffs, inbox, links, outbox, streams
+from hub.storage.database import Connection, Tx, is_trouble
 from hub.storage.inbox import InboxRow, InboxState
 from hub.storage.links import AGREED, Link, LinkState
 from hub.storage.outbox import OutboxRow
@@ -340,12 +341,14 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
 
     def transaction(tx: Tx) -> Applied:
         now = hub.now()
+        about = _stand(tx, link_id)
         stream = streams.lock(tx, link_id)
         fault("inbox.before_apply")
         if stream.reapplying:
             return _merge_some(tx, hub, link_id, now)
         parked = inbox.parked_handoffs(tx.connection, link_id)
-        rows = inbox.waiting(tx.connection, link_id, parked, APPLY_LIMIT)
+        found = inbox.waiting(tx.connection, link_id, parked, APPLY_LIMIT)
+        rows = list(takewhile(lambda row: about is None or row.id in about, found))
         contested = peer_keys.contested_from(tx.connection, link_id)
         if contested is not None:
             rows = [row for row in rows if row.seq < contested]
@@ -353,7 +356,7 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
         if settled:
             upto = _advance(tx, link_id, stream, rows, settled, bool(parked))
             amendments.acknowledged(tx, links.get(tx.connection, link_id), upto)
-            if len(rows) == APPLY_LIMIT:
+            if len(rows) == APPLY_LIMIT or len(rows) < len(found):
                 tx.wake(apply_topic(link_id))
         return Applied(settled, failed=settled < len(rows))
 
@@ -361,6 +364,27 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
     if applied.settled:
         fault("inbox.after_apply")
     return applied
+
+
+def _stand(tx: Tx, link_id: LinkId) -> set[MessageId] | None:
+    """Lock what the waiting messages are about, before any is applied; their ids.
+
+    One that arrives meanwhile waits for the next turn: what it is about is not locked. None where
+    nobody else can write, and nothing has to be.
+    """
+    if tx.alone:
+        return None
+    rows = inbox.waiting(tx.connection, link_id, set(), APPLY_LIMIT)
+    about: set[str | None] = {row.handoff_id for row in rows}
+    stream = streams.get(tx.connection, link_id)
+    if stream is not None and stream.reapplying:
+        # What came back may find its ticket under another link, by its number or by its way.
+        ground.of_all_links(tx)
+        about |= {row.handoff_id for row in outbox.to_reapply(tx.connection, link_id)}
+    closing = any(row.type == "link.close" for row in rows)
+    named = [one for one in about if one is not None]
+    ground.of_handoffs(tx, *named, beside=[link_id], whole=link_id if closing else None)
+    return {row.id for row in rows}
 
 
 def _apply_in_order(
@@ -453,7 +477,9 @@ def _apply_one(
         incoming.reject(tx, hub, link, row, rejected.refusal, now)
         fault("inbox.rejected_one")
         return InboxState.REFUSED
-    except Exception as error:  # noqa: BLE001 - the worker's catch: one bad message stops no other
+    except Exception as error:
+        if is_trouble(error):
+            raise  # it says nothing about the message
         _failed(tx, hub, link, row, error, now)
         return None
     return InboxState.DONE
@@ -545,7 +571,9 @@ def _reapply_one(tx: Tx, hub: Hub, link_id: LinkId, row: OutboxRow, now: datetim
     try:
         with tx.part():
             recovery.reapply(tx, hub, link, row, now)
-    except Exception as error:  # noqa: BLE001 - the worker's catch: one bad message stops no other
+    except Exception as error:
+        if is_trouble(error):
+            raise  # it says nothing about the message
         attempts = row.attempts + 1
         where = "".join(traceback.format_exception(error)[-3:])[-2000:]
         outbox.change(tx, link_id, row.seq, attempts=attempts, last_error=where)
@@ -572,6 +600,7 @@ async def replay(hub: Hub, row: InboxRow) -> None:
     """Try a parked message again. Raises Conflict(not_parked)."""
 
     def transaction(tx: Tx) -> None:
+        ground.of_links(tx, row.link_id)
         _check_parked(tx, row)
         inbox.change(tx, row.link_id, row.seq, state=InboxState.NEW, attempts=0)
         audit.resolve_alerts(tx, kind="message_parked", subject=row.id, at=hub.now())
@@ -587,6 +616,7 @@ async def skip(hub: Hub, row: InboxRow, actor: str, reason: str) -> None:
     """
 
     def transaction(tx: Tx) -> None:
+        ground.of_links(tx, row.link_id)
         _check_parked(tx, row)
         now = hub.now()
         link = links.get(tx.connection, row.link_id)

@@ -539,7 +539,7 @@ async def take_agreement(
         agreements.check_signature(inviter_signature, agreement, acceptance.inviter.identity)
 
     def transaction(tx: Tx) -> Link:
-        known = links.of_invitation(tx.connection, acceptance.invitation_id)
+        known = links.lock_of_invitation(tx, acceptance.invitation_id)
         if known is None:
             raise Refused("not_found", "There is no such link.")
         if known.agreement is None:

@@ -33,7 +33,7 @@ from hub.protocol.keys import (
     seal_key_set,
 )
 from hub.protocol.succession import MAX_SUCCESSIONS, seal_succession
-from hub.storage import audit, links, nodes, outbox, own_keys, streams
+from hub.storage import audit, ground, links, nodes, outbox, own_keys, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.keyring import Opened
 from hub.storage.keystore import Generation
@@ -216,6 +216,7 @@ async def _change(
 def _publish(tx: Tx, hub: Hub, actor: Actor, now: datetime) -> None:
     """Store every key set the database does not have; announce the newest on every link."""
     opened = hub.ring.opened
+    ground.of_all_links(tx)
     kept = nodes.key_sets_of(tx.connection, hub.account.node_id)
     fresh = [version for version in sorted(opened.sets) if version not in kept]
     if not fresh:

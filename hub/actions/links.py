@@ -15,7 +15,7 @@ from hub.domain.disclosure import link_view
 from hub.domain.handoff import PEN, Act, Party, State
 from hub.errors import Conflict
 from hub.ids import LinkId
-from hub.storage import audit, handoffs, links, streams
+from hub.storage import audit, ground, handoffs, links, streams
 from hub.storage.database import Tx
 from hub.storage.links import Link, LinkState
 
@@ -72,6 +72,7 @@ async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Li
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()
+        ground.of_handoffs(tx, whole=link_id)
         link = _agreed(tx, link_id)
         if link.suspended_by_us:
             # A closing that waits behind a suspension would never be told.

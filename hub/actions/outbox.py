@@ -22,7 +22,7 @@ from hub.ids import LinkId, MessageId
 from hub.protocol import jws, payloads, receipts
 from hub.protocol.keys import PublicKey
 from hub.protocol.message import WireMessage, fit_batch
-from hub.storage import audit, deliveries, links, outbox, streams
+from hub.storage import audit, deliveries, ground, links, outbox, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.deliveries import Pending
 from hub.storage.links import Link, LinkState
@@ -117,6 +117,7 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
 
     def transaction(tx: Tx) -> Batch | Unavailable | None:
         now = hub.now()
+        ground.of_links(tx, link_id)
         key = msg_key(tx, link_id, jws.peek(text).kid)
         receipt = receipts.open_receipt(text, key, link=link_id, of=hub.account.node_id)
         link = links.get(tx.connection, link_id)
@@ -181,6 +182,7 @@ async def record_failure(
 
     def transaction(tx: Tx) -> datetime:
         now = hub.now()
+        ground.of_links(tx, link.id)
         how = deliveries.get(tx.connection, link.id)
         failures = how.failures + 1
         wait = backoff(
@@ -276,6 +278,7 @@ async def resend(hub: Hub, row: OutboxRow) -> MessageId:
 
     def transaction(tx: Tx) -> MessageId:
         now = hub.now()
+        ground.of_links(tx, row.link_id)
         link = links.get(tx.connection, row.link_id)
         assert row.data is not None
         message_id = outgoing.send_again(tx, hub, link, row, now)
@@ -289,6 +292,7 @@ async def reapply_again(hub: Hub, row: OutboxRow) -> None:
     """Try once more to make the effect of a message from before a restore."""
 
     def transaction(tx: Tx) -> None:
+        ground.of_links(tx, row.link_id)
         outbox.change(tx, row.link_id, row.seq, state=DeliveryState.RECEIVED, attempts=0)
         streams.change(tx, row.link_id, reapplying=True)
         audit.resolve_alerts(tx, kind="message_parked", subject=row.id, at=hub.now())
@@ -302,6 +306,7 @@ async def leave_out(hub: Hub, row: OutboxRow, actor: str, reason: str) -> None:
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_links(tx, row.link_id)
         outbox.change(
             tx,
             row.link_id,
@@ -327,6 +332,7 @@ async def dismiss(hub: Hub, row: OutboxRow, actor: str, reason: str) -> None:
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_links(tx, row.link_id)
         outbox.change(tx, row.link_id, row.seq, last_error=f"{row.last_error} | {reason}")
         audit.resolve_alerts(tx, kind="message_rejected", subject=row.id, at=now)
         audit.append(

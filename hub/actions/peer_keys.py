@@ -27,7 +27,7 @@ from hub.protocol.node_document import NodeDocument
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import VerifiedMessage
 from hub.protocol.succession import follow, open_successions
-from hub.storage import audit, inbox, links, nodes, streams
+from hub.storage import audit, ground, inbox, links, nodes, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.inbox import InboxRow
 from hub.storage.links import Link, LinkKey, LinkState
@@ -322,6 +322,7 @@ async def refused_call(hub: Hub, link_id: LinkId, error: HubError) -> None:
     """Somebody brought keys in a peer's name that are not its own: people must see it."""
 
     def transaction(tx: Tx) -> None:
+        ground.of_links(tx, link_id)
         link = links.find(tx.connection, link_id)
         known = {(one.kind, one.subject) for one in audit.open_alerts(tx.connection)}
         # A stranger may call as often as it likes: told once.
@@ -487,6 +488,7 @@ async def compare(hub: Hub, link_id: LinkId, document: NodeDocument) -> Compared
     """Compare what the node at the peer's address says of itself with what is pinned."""
 
     def transaction(tx: Tx) -> Compared:
+        ground.of_links(tx, link_id)
         link = links.get(tx.connection, link_id)
         pinned = peer_identity(link)
         try:

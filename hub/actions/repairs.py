@@ -20,7 +20,7 @@ from hub.domain.replay import CONTENT, Fields, Said
 from hub.domain.ticket import Asset, Contact, Priority, Site
 from hub.ids import AttachmentId, CommentId, HandoffId, LinkId
 from hub.protocol.encoding import parse_instant
-from hub.storage import attachments, audit, comments, handoffs, links, shared, tickets
+from hub.storage import attachments, audit, comments, ground, handoffs, links, shared, tickets
 from hub.storage import checkpoints as stored
 from hub.storage.attachments import Attachment, FileState
 from hub.storage.comments import Comment
@@ -58,14 +58,20 @@ async def repair(hub: Hub, actor: Actor, link_id: LinkId) -> list[Repaired]:
     """Replay every hand-off that the last comparison with this peer found to differ."""
 
     def transaction(tx: Tx) -> list[Repaired]:
-        links.lock(tx, link_id)
-        found = stored.differences_of(tx.connection, link_id=link_id)
+        differing = _differing(tx, link_id)
+        ground.of_handoffs(tx, *differing, beside=[link_id])
         return [
             _repair(tx, hub, actor, handoffs.lock(tx, handoff_id))
-            for handoff_id in sorted({one.handoff_id for one in found})
+            for handoff_id in _differing(tx, link_id)
+            if handoff_id in differing  # what was found only now is healed the next time
         ]
 
     return await hub.db.write(transaction)
+
+
+def _differing(tx: Tx, link_id: LinkId) -> list[str]:
+    found = stored.differences_of(tx.connection, link_id=link_id)
+    return sorted({one.handoff_id for one in found})
 
 
 def _repair(tx: Tx, hub: Hub, actor: Actor, handoff: Handoff) -> Repaired:

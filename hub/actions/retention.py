@@ -14,7 +14,7 @@ from typing import Final
 
 from hub.actions import terms
 from hub.actions.context import Hub
-from hub.storage import blobs, links, retention
+from hub.storage import blobs, ground, links, retention
 from hub.storage.database import Tx
 from hub.storage.retention import Ended
 
@@ -38,6 +38,7 @@ async def prune(hub: Hub) -> None:
 
 
 def _prune_one(tx: Tx, ended: Ended, now: datetime, before: datetime) -> None:
+    ground.of_handoffs(tx, ended.id)
     needed_until = _warranty_end(tx, ended)
     if needed_until is not None and needed_until > now:
         retention.look_again(tx, ended.id, needed_until)

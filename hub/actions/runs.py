@@ -10,7 +10,7 @@ from __future__ import annotations
 from hub.actions import outgoing
 from hub.actions.context import Hub
 from hub.faults import fault
-from hub.storage import audit, deliveries, nodes, streams
+from hub.storage import audit, deliveries, ground, nodes, streams
 from hub.storage.database import Tx
 
 SYNC_TOPIC = "sync"
@@ -26,6 +26,7 @@ async def begin(hub: Hub) -> str:
 
     def transaction(tx: Tx) -> str:
         now = hub.now()
+        ground.of_all_links(tx)
         run = hub.entropy.bytes(16).hex()
         node = nodes.find(tx.connection)
         assert node is not None

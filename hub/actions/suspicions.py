@@ -57,10 +57,12 @@ async def write_down(hub: Hub) -> None:
 def _write_down(tx: Tx, hub: Hub, counted: dict[tuple[str, str], Counted]) -> None:
     now = hub.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
-    for over in suspicions.hours_over(tx, hour):
-        _record(tx, over, now)
+    stored = suspicions.lock_all(tx)
+    for key, over in stored.items():
+        if over.hour < hour and over.hour_count > 0:
+            stored[key] = _record(tx, over, now)
     for (link_id, kind), news in sorted(counted.items()):
-        known = suspicions.lock(tx, link_id, kind)
+        known = stored.get((link_id, kind))
         if known is None:
             one = suspicions.Suspicion(
                 link_id,
@@ -86,8 +88,8 @@ def _write_down(tx: Tx, hub: Hub, counted: dict[tuple[str, str], Counted]) -> No
         _tell_people(tx, hub, one, now)
 
 
-def _record(tx: Tx, one: suspicions.Suspicion, now: datetime) -> None:
-    """One record of the audit log stands for the whole hour."""
+def _record(tx: Tx, one: suspicions.Suspicion, now: datetime) -> suspicions.Suspicion:
+    """One record of the audit log stands for the whole hour; what the row is from then on."""
     audit.append(
         tx,
         at=now,
@@ -99,7 +101,9 @@ def _record(tx: Tx, one: suspicions.Suspicion, now: datetime) -> None:
         count=one.hour_count,
         last_from=one.last_from,
     )
-    suspicions.change(tx, replace(one, hour_count=0))
+    recorded = replace(one, hour_count=0)
+    suspicions.change(tx, recorded)
+    return recorded
 
 
 def _tell_people(tx: Tx, hub: Hub, one: suspicions.Suspicion, now: datetime) -> None:

@@ -29,7 +29,7 @@ from hub.ids import LinkId
 from hub.protocol import jws, receipts, signing, sync
 from hub.protocol.message import WireMessage
 from hub.protocol.sync import NewEpoch, Place, Standing
-from hub.storage import audit, deliveries, links, nodes, outbox, streams
+from hub.storage import audit, deliveries, ground, links, nodes, outbox, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.links import AGREED, Link, LinkState
 from hub.storage.outbox import OutboxRow
@@ -266,6 +266,7 @@ async def keep_receipts(hub: Hub, link_id: LinkId, texts: Sequence[str]) -> None
     """Keep the peer's receipts for messages we took back, those that fit our log."""
 
     def transaction(tx: Tx) -> None:
+        ground.of_links(tx, link_id)
         for text in texts:
             try:
                 key = delivery.msg_key(tx, link_id, jws.peek(text).kid)
@@ -291,6 +292,7 @@ async def record_failure(hub: Hub, link_id: LinkId, error: HubError) -> None:
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_links(tx, link_id)
         how = deliveries.get(tx.connection, link_id)
         wait = backoff(
             how.failures + 1,
@@ -480,6 +482,7 @@ async def skip(hub: Hub, row: OutboxRow, actor: str, reason: str) -> None:
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_links(tx, row.link_id)
         stream = streams.lock(tx, row.link_id)
         if row.seq <= stream.firm_seq:
             raise Conflict(

@@ -27,7 +27,7 @@ from hub.domain.ticket import (
 from hub.errors import Refused
 from hub.ids import AgentId, HandoffId, TicketId, is_id
 from hub.protocol.encoding import parse_instant
-from hub.storage import agents, audit, handoffs, tickets
+from hub.storage import agents, audit, ground, handoffs, tickets
 from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
 
@@ -111,7 +111,8 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
 
     def transaction(tx: Tx) -> Ticket:
         now = hub.now()
-        before = tickets.lock(tx, ticket_id)
+        ground.of_tickets(tx, ticket_id)
+        before = tickets.get(tx.connection, ticket_id)
         changes = {
             one.name: value
             for one in fields(TicketChanges)

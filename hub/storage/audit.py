@@ -13,9 +13,10 @@ from sqlalchemy import Connection, String, func, insert, select, type_coerce, up
 from hub.clock import Entropy
 from hub.ids import AlertId, new
 from hub.protocol.audit import Record, record_hash
-from hub.storage.database import Tx, for_update
+from hub.storage import counters
+from hub.storage.database import Tx
 from hub.storage.statements import columns_of
-from hub.storage.tables import Instant, alerts, audit, audit_heads, counters
+from hub.storage.tables import Instant, alerts, audit, audit_heads
 
 MADE: Final = "backup.made"
 """The event of a backup that is whole and on disk."""
@@ -46,9 +47,7 @@ class Alert:
 
 def append(tx: Tx, *, at: datetime, actor: str, event: str, **facts: Any) -> None:
     """Add a record. The counter row is locked, so the chain has one order."""
-    last: int = tx.connection.execute(
-        for_update(tx, select(counters.c.value).where(counters.c.name == "audit"))
-    ).scalar_one()
+    last = counters.lock(tx, "audit")["audit"]
     prev = (
         tx.connection.execute(select(audit.c.hash).where(audit.c.seq == last)).scalar_one()
         if last
@@ -67,7 +66,7 @@ def append(tx: Tx, *, at: datetime, actor: str, event: str, **facts: Any) -> Non
             hash=record_hash(seq, at, actor, event, text, prev),
         )
     )
-    tx.connection.execute(update(counters).where(counters.c.name == "audit").values(value=seq))
+    counters.put(tx, "audit", seq)
 
 
 def head(connection: Connection) -> tuple[int, str]:
@@ -109,9 +108,7 @@ def walk(connection: Connection, wanted: set[int]) -> Walked:
         prev, seq = row.hash, seq + 1
         if seq in wanted:
             hashes[seq] = prev
-    last: int = connection.execute(
-        select(counters.c.value).where(counters.c.name == "audit")
-    ).scalar_one()
+    last = counters.last(connection, "audit")
     return Walked(seq, prev, None if last == seq else seq + 1, hashes)
 
 

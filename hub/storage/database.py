@@ -7,8 +7,8 @@ SQLite: all writes of a process go through one thread and one connection. Transa
 wait at the same moment share one commit (group commit): each runs in its own savepoint, and
 nobody hears of success before the commit they share is on disk. Durability is
 `synchronous=FULL` on every connection; a power cut loses nothing that was reported.
-PostgreSQL: each write is its own transaction; rows are locked where order matters
-(`for_update`), conflicts are run again.
+PostgreSQL: each write is its own transaction and runs beside others. What it changes it locks
+before it reads it, in one order for all (`ground`); conflicts that are left are run again.
 """
 
 from __future__ import annotations
@@ -47,7 +47,27 @@ GROUP_LIMIT: Final = 128  # transactions that may share a commit
 READERS: Final = 4  # threads that read SQLite side by side
 _STATEMENTS: Final = 512  # that SQLite keeps compiled, per connection
 RETRIES: Final = 8  # of one PostgreSQL transaction that met a conflict
-_PG_CONFLICTS: Final = frozenset({"40001", "40P01"})  # serialization failure, deadlock
+LISTEN_AGAIN_S: Final = 1.0  # after the server went away
+_PG_CONFLICTS: Final = frozenset(
+    {
+        "40001",  # serialization failure
+        "40P01",  # deadlock
+        "23505",  # unique: somebody else wrote the same a moment ago, and now it can be seen
+    }
+)
+
+
+_SQLITE_AWAY: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
+_PG_AWAY: Final = frozenset({"08", "57", "53", "40"})  # classes: the server, not the statement
 
 
 @dataclass(slots=True)
@@ -56,6 +76,11 @@ class Tx:
 
     connection: Connection
     wakes: set[str] = field(default_factory=set)
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other transaction can write meanwhile: then there is nothing to lock."""
+        return self.connection.dialect.name != "postgresql"
 
     def wake(self, topic: str) -> None:
         """Tell the workers of this topic that there is work, after the commit."""
@@ -69,8 +94,9 @@ class Tx:
         try:
             yield
         except BaseException:
-            _execute(connection, "ROLLBACK TO SAVEPOINT part")
-            _execute(connection, "RELEASE SAVEPOINT part")
+            if not connection.invalidated:  # else the line is gone, and everything with it
+                _execute(connection, "ROLLBACK TO SAVEPOINT part")
+                _execute(connection, "RELEASE SAVEPOINT part")
             raise
         _execute(connection, "RELEASE SAVEPOINT part")
 
@@ -92,11 +118,19 @@ def _execute(connection: Connection, statement: str) -> None:
 
 
 def for_update(tx: Tx, query: Select[Any]) -> Select[Any]:
-    """Lock the rows until the commit. SQLite has one writer and needs no lock."""
-    return query.with_for_update() if tx.connection.dialect.name == "postgresql" else query
+    """Lock the rows until the commit. SQLite has one writer and needs no lock.
+
+    Their keys stay readable: whoever writes a row that refers to one of them (PostgreSQL locks
+    the key for that) does not wait for us, nor we for it.
+    """
+    return query if tx.alone else query.with_for_update(key_share=True)
 
 
 Wake = Callable[[set[str]], None]
+
+
+def _nobody() -> None:
+    """Who counts conflicts where nobody does."""
 
 
 class Database(Protocol):
@@ -358,9 +392,11 @@ class PostgresDatabase:
 
     CHANNEL: Final = "hub_wake"
 
-    def __init__(self, url: str, on_wake: Wake) -> None:
+    def __init__(self, url: str, on_wake: Wake, on_conflict: Callable[[], None] = _nobody) -> None:
+        """`on_conflict` is called whenever a transaction has to be run again."""
         self._url = url
         self._wake = on_wake
+        self._on_conflict = on_conflict
         self._engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
         event.listen(self._engine.sync_engine, "before_cursor_execute", _before_statement)
         self._closed = False
@@ -400,6 +436,7 @@ class PostgresDatabase:
             retry=retry_if_exception(_is_conflict),
             stop=stop_after_attempt(RETRIES),
             wait=wait_random_exponential(multiplier=0.005, max=0.5),
+            before_sleep=lambda _attempt: self._on_conflict(),
             reraise=True,
         )
         try:
@@ -424,16 +461,20 @@ class PostgresDatabase:
         import asyncpg
 
         heard: asyncio.Queue[set[str]] = asyncio.Queue()
+        away = False
         while not self._closed:
             try:
                 connection = await asyncpg.connect(self._url.replace("+asyncpg", ""))
-            except OSError:
-                await asyncio.sleep(1)
+                connection.add_termination_listener(lambda _connection: heard.put_nowait(set()))
+                await connection.add_listener(
+                    self.CHANNEL, lambda _c, _pid, _channel, topic: heard.put_nowait({topic})
+                )
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(LISTEN_AGAIN_S)  # it is away, or just starting
                 continue
-            connection.add_termination_listener(lambda _connection: heard.put_nowait(set()))
-            await connection.add_listener(
-                self.CHANNEL, lambda _c, _pid, _channel, topic: heard.put_nowait({topic})
-            )
+            if away:
+                heard.put_nowait(set())  # whatever was woken while nobody listened
+            away = True
             try:
                 while not connection.is_closed():
                     yield await heard.get()
@@ -444,6 +485,21 @@ class PostgresDatabase:
     async def close(self) -> None:
         self._closed = True
         await self._engine.dispose()
+
+
+def is_trouble(error: BaseException) -> bool:
+    """Whether the database failed or took the transaction back, whatever it was about.
+
+    A savepoint saves nothing then: the whole transaction is run again, or given up.
+    """
+    if isinstance(error, Overtaken | ConnectionError):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    # Not every error of a statement is: what one message makes us say must not stop the others.
+    if (code := getattr(error.orig, "sqlite_errorcode", None)) is not None:
+        return (code & 0xFF) in _SQLITE_AWAY
+    return error.connection_invalidated or (_state(error) or "")[:2] in _PG_AWAY
 
 
 class Overtaken(Unavailable):
@@ -464,13 +520,19 @@ class Overtaken(Unavailable):
 def _is_conflict(error: BaseException) -> bool:
     """Whether the transaction was taken back for the sake of another one."""
     return isinstance(error, Overtaken) or (
-        isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _PG_CONFLICTS
+        isinstance(error, DBAPIError) and _state(error) in _PG_CONFLICTS
     )
 
 
+def _state(error: Exception) -> str | None:
+    """PostgreSQL's own code of the error; None where it has none."""
+    found: str | None = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return found
+
+
 def _pg_translated(error: Exception) -> Exception:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None)
-    if isinstance(error, OSError) or state is None or state[:2] in {"08", "57", "53", "40"}:
+    state = _state(error)
+    if isinstance(error, OSError) or state is None or state[:2] in _PG_AWAY:
         return Unavailable(
             "database_unavailable",
             "The database does not answer; nothing was changed.",
@@ -494,8 +556,15 @@ def _in_doubt(error: Exception) -> Unavailable:
     )
 
 
-def open_database(url: str, data: Path, on_wake: Wake, *, inline: bool = False) -> Database:
+def open_database(
+    url: str,
+    data: Path,
+    on_wake: Wake,
+    *,
+    inline: bool = False,
+    on_conflict: Callable[[], None] = _nobody,
+) -> Database:
     """The database a node's settings name: a URL, or the embedded file in its data directory."""
     if url:
-        return PostgresDatabase(url, on_wake)
+        return PostgresDatabase(url, on_wake, on_conflict)
     return SqliteDatabase(data / "hub.db", on_wake, inline=inline)

@@ -174,6 +174,14 @@ def of_invitation(connection: Connection, invitation_id: str) -> Link | None:
     return None if row is None else _link(row)
 
 
+def lock_of_invitation(tx: Tx, invitation_id: str) -> Link | None:
+    """The link this invitation became, locked until the commit, or None."""
+    row = tx.connection.execute(
+        for_update(tx, select(links).where(links.c.invitation_id == invitation_id))
+    ).one_or_none()
+    return None if row is None else _link(row)
+
+
 def in_states(connection: Connection, states: set[LinkState] | frozenset[LinkState]) -> list[Link]:
     """All links in one of these states, oldest first."""
     query = select(links).where(links.c.state.in_(sorted(states))).order_by(links.c.id)

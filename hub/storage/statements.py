@@ -131,7 +131,7 @@ class Query(Generic[R]):
         self._make = make
         self._converts = converts
         self._prepared = _Statement(statement, converts=converts)
-        self._locking = statement.with_for_update()
+        self._locking = statement.with_for_update(key_share=True)  # see `database.for_update`
         self._names = [column.key or "" for column in statement.selected_columns]
 
     def all(self, connection: Connection, **values: object) -> list[R]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,11 +28,11 @@ class Suspicion:
     hour_count: int  # since `hour` began; 0 where the audit log has it
 
 
-def lock(tx: Tx, link_id: str, kind: str) -> Suspicion | None:
-    """The row of this link and kind, locked until the commit, or None."""
-    query = select(suspicions).where(suspicions.c.link_id == link_id, suspicions.c.kind == kind)
-    row = tx.connection.execute(for_update(tx, query)).one_or_none()
-    return None if row is None else Suspicion(**row._mapping)
+def lock_all(tx: Tx) -> dict[tuple[str, str], Suspicion]:
+    """Every row by its link and kind, locked until the commit in the order of these."""
+    query = select(suspicions).order_by(suspicions.c.link_id, suspicions.c.kind)
+    found = (Suspicion(**row._mapping) for row in tx.connection.execute(for_update(tx, query)))
+    return {(one.link_id, one.kind): one for one in found}
 
 
 def add(tx: Tx, one: Suspicion) -> None:
@@ -53,16 +52,6 @@ def change(tx: Tx, one: Suspicion) -> None:
         .where(suspicions.c.link_id == one.link_id, suspicions.c.kind == one.kind)
         .values(**values)
     )
-
-
-def hours_over(tx: Tx, hour: datetime) -> Sequence[Suspicion]:
-    """Rows, locked, whose hour is over and not in the audit log yet."""
-    query = (
-        select(suspicions)
-        .where(suspicions.c.hour < hour, suspicions.c.hour_count > 0)
-        .order_by(suspicions.c.link_id, suspicions.c.kind)
-    )
-    return [Suspicion(**row._mapping) for row in tx.connection.execute(for_update(tx, query))]
 
 
 def of_link(connection: Connection, link_id: str) -> list[Suspicion]:

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select
 
 from hub.domain.ticket import (
     Asset,
@@ -21,10 +21,10 @@ from hub.domain.ticket import (
 )
 from hub.errors import NotFound
 from hub.ids import TicketId
-from hub.storage import statements
-from hub.storage.database import Tx, for_update
+from hub.storage import counters, statements
+from hub.storage.database import Tx
 from hub.storage.statements import Query
-from hub.storage.tables import counters, tickets
+from hub.storage.tables import tickets
 
 P = TypeVar("P", Requester, Contact, Site, Asset)
 
@@ -94,23 +94,15 @@ def _columns(changes: dict[str, Any]) -> dict[str, Any]:
 
 def next_number(tx: Tx) -> str:
     """A ticket number never given before: `T-1001`, `T-1002` and so on."""
-    value: int = (
-        tx.connection.execute(
-            for_update(tx, select(counters.c.value).where(counters.c.name == "ticket"))
-        ).scalar_one()
-        + 1
-    )
-    tx.connection.execute(update(counters).where(counters.c.name == "ticket").values(value=value))
+    value = counters.lock(tx, "audit", "ticket")["ticket"] + 1
+    counters.put(tx, "ticket", value)
     return f"T-{value}"
 
 
 def raise_counter(tx: Tx, value: int) -> None:
     """Numbers up to this one are taken."""
-    tx.connection.execute(
-        update(counters)
-        .where(counters.c.name == "ticket", counters.c.value < value)
-        .values(value=value)
-    )
+    if counters.lock(tx, "audit", "ticket")["ticket"] < value:
+        counters.put(tx, "ticket", value)
 
 
 def with_number(connection: Connection, number: str) -> Ticket | None:

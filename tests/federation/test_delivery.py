@@ -8,6 +8,7 @@ same peer is accepted in every case.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -975,6 +976,33 @@ async def _comments(pair: Pair, *said: tuple[HandoffId, str]) -> None:
     b = pair.b
     batch = [b.message("comment.add", b.comment_data(body), handoff=to) for to, body in said]
     assert (await b.post(*batch)).status == 200
+
+
+class DiskFull(sqlite3.OperationalError):
+    """What SQLite says."""
+
+    sqlite_errorcode = sqlite3.SQLITE_FULL
+
+
+async def test_a_full_disk_is_not_held_against_the_message_that_was_being_applied(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await pair.b.offer("1")
+    await pair.network.run_until_idle()
+    left = [OperationalError("", {}, DiskFull("full"))] * pair.a.hub.limits.poison_tries
+
+    def strike(point: str) -> None:
+        if point == "inbox.applied_one" and left:
+            raise left.pop()
+
+    monkeypatch.setattr(faults, "strike", strike)
+    await _comments(pair, (one, "kept"))
+    await _turn_for(pair, 10)
+    assert not left
+    (row,) = (await received(pair.a, pair.b.link_id))[1:]
+    assert (row.state, row.attempts) == (InboxState.DONE, 0)
+    assert await bodies(pair.a, one) == ["kept"]
+    assert await kinds(pair.a) == []
 
 
 async def test_a_message_our_side_fails_at_is_tried_a_bounded_number_of_times_and_parked_whole(

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event, text
+from sqlalchemy.util import await_only
 
 from hub.errors import Refused, Unavailable
+from hub.storage import database
 from hub.storage.database import Connection, PostgresDatabase, Tx
 from tests.conftest import NO_POSTGRES
 
@@ -72,8 +76,6 @@ async def test_two_that_want_the_same_rows_in_other_orders_both_succeed_on_postg
             tx.connection.execute(bump, {"name": first})
             if not tried:  # both hold their first row before either asks for the other's
                 tried.append(True)
-                from sqlalchemy.util import await_only
-
                 await_only(meeting.wait())
             tx.connection.execute(bump, {"name": second})
 
@@ -97,6 +99,56 @@ async def test_another_process_is_told_of_the_topic_after_the_commit_on_postgres
         await asyncio.wait([first], timeout=0.05)
     assert first.result() == {"deliver:lnk"}
     await heard.aclose()
+
+
+async def test_who_listens_goes_on_after_the_server_was_away_on_postgres(
+    db, postgres_server, monkeypatch
+) -> None:
+    monkeypatch.setattr(database, "LISTEN_AGAIN_S", 0.01)
+    (name,) = postgres_server.used
+    heard = db.changes()
+    first = asyncio.ensure_future(anext(heard))
+    while not first.done():
+        await db.write(put("before"))
+        await asyncio.wait([first], timeout=0.05)
+    await postgres_server.say(
+        "postgres",
+        f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false',
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'",
+    )
+    following = asyncio.ensure_future(_until_anything(heard))
+    await asyncio.wait([following], timeout=0.1)  # it knocks and is not let in
+    await postgres_server.say("postgres", f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    await following  # something may have been missed meanwhile
+    told = asyncio.ensure_future(_until_anything(heard, {"after"}))
+    while not told.done():
+        await db.write(put("after"))
+        await asyncio.wait([told], timeout=0.05)
+    await heard.aclose()
+
+
+async def _until_anything(heard: AsyncIterator[set[str]], wanted: AbstractSet[str] = frozenset()):
+    async for topics in heard:
+        if topics == wanted:
+            return
+
+
+async def test_two_who_write_the_same_at_once_find_each_others_on_postgres(db) -> None:
+    await db.write(
+        lambda tx: tx.connection.execute(text("CREATE UNIQUE INDEX one ON things (name)")).close()
+    )
+    meeting = asyncio.Barrier(2)
+
+    def once(tx: Tx) -> str:
+        if "same" in names(tx.connection):
+            return "found"
+        await_only(meeting.wait())  # neither has written before both have looked
+        put("same")(tx)
+        return "written"
+
+    async with asyncio.timeout(10):
+        assert sorted(await asyncio.gather(db.write(once), db.write(once))) == ["found", "written"]
+    assert await db.read(names) == ["same"]
 
 
 async def test_a_line_that_breaks_at_the_commit_leaves_the_outcome_open_on_postgres(db) -> None:
