@@ -164,30 +164,49 @@ def _locks_in_order(request: pytest.FixtureRequest) -> Iterator[None]:
     assert not wrong, "\n".join(sorted(set(wrong)))
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-async def network(request: pytest.FixtureRequest, quick_path: Path) -> AsyncIterator[Story]:
-    """An empty network; at the end of the story its books are checked."""
-    server: PostgresServer | None = None
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """On both databases, unless the test says that one is enough, or which."""
+    if "databases" not in metafunc.fixturenames:
+        return
+    wanted: list[Any] = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+    if metafunc.definition.get_closest_marker("one_database") is not None:
+        wanted = wanted[:1]
+    elif metafunc.definition.get_closest_marker("postgres") is not None:
+        wanted = wanted[1:]
+    metafunc.parametrize("databases", wanted, indirect=True)
+
+
+NewDatabase = Callable[[Path], Awaitable[str]]
+
+
+@pytest.fixture
+async def databases(request: pytest.FixtureRequest) -> AsyncIterator[NewDatabase]:
+    """What prepares the database of a node in its data directory; its URL, empty for SQLite."""
     if request.param == "postgres":
-        server = request.getfixturevalue("postgres_server")
+        server: PostgresServer | None = request.getfixturevalue("postgres_server")
         if server is None:
             pytest.skip(NO_POSTGRES)
-        story = Story(quick_path, server.new_database)
-    else:
-        template: Path = request.getfixturevalue("sqlite_template")
+        yield server.new_database
+        await server.take_back()
+        return
+    template: Path = request.getfixturevalue("sqlite_template")
 
-        async def copied(data: Path) -> str:
-            shutil.copy(template, data / "hub.db")
-            return ""
+    async def copied(data: Path) -> str:
+        shutil.copy(template, data / "hub.db")
+        return ""
 
-        story = Story(quick_path, copied)
+    yield copied
+
+
+@pytest.fixture
+async def network(quick_path: Path, databases: NewDatabase) -> AsyncIterator[Story]:
+    """An empty network; at the end of the story its books are checked."""
+    story = Story(quick_path, databases)
     try:
         yield story
         await story.check_books()
     finally:
         await story.close()
-        if server is not None:
-            await server.take_back()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

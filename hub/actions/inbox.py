@@ -349,6 +349,7 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
         parked = inbox.parked_handoffs(tx.connection, link_id)
         found = inbox.waiting(tx.connection, link_id, parked, APPLY_LIMIT)
         rows = list(takewhile(lambda row: about is None or row.id in about, found))
+        more = len(rows) == APPLY_LIMIT or len(rows) < len(found)
         contested = peer_keys.contested_from(tx.connection, link_id)
         if contested is not None:
             rows = [row for row in rows if row.seq < contested]
@@ -356,8 +357,8 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
         if settled:
             upto = _advance(tx, link_id, stream, rows, settled, bool(parked))
             amendments.acknowledged(tx, links.get(tx.connection, link_id), upto)
-            if len(rows) == APPLY_LIMIT or len(rows) < len(found):
-                tx.wake(apply_topic(link_id))
+        if more and settled == len(rows):
+            tx.wake(apply_topic(link_id))
         return Applied(settled, failed=settled < len(rows))
 
     applied = await hub.db.write(transaction)

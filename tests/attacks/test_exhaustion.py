@@ -22,6 +22,7 @@ from hub.domain.delivery import DeliveryState
 from hub.federation.door import Call, Reply
 from hub.storage import audit, outbox
 from tests.attacks.scene import Scene, nothing_remains, scene
+from tests.conftest import NewDatabase
 from tests.kit.fake_peer import FakePeer, types
 from tests.kit.network import Network
 
@@ -254,8 +255,10 @@ def _given(more: dict[str, str]) -> set[str]:
 WORKERS = 200
 
 
-async def test_two_hundred_at_one_ticket_do_not_hold_up_the_others(quick_path: Path) -> None:
-    network = Network(quick_path, seed="crowd")
+async def test_two_hundred_at_one_ticket_do_not_hold_up_the_others(
+    quick_path: Path, databases: NewDatabase
+) -> None:
+    network = Network(quick_path, databases, seed="crowd")
     company = await network.company("Сервис Плюс")
     await company.hub.db.close()
     hub = await app.open_hub(company.settings, {}, clock=network.clock)  # with its real threads

@@ -40,7 +40,9 @@ from hub.storage import links as kept_links
 from hub.storage import outbox as kept_outbox
 from hub.storage.inbox import InboxState
 from hub.storage.links import LinkState
+from tests.conftest import NewDatabase
 from tests.kit.clock import SeededEntropy
+from tests.kit.copies import copy_of, put_back
 from tests.kit.fake_peer import FakePeer
 from tests.kit.network import Company, Network
 
@@ -48,8 +50,8 @@ ALL = frozenset(KeyUse)
 
 
 @pytest.fixture
-async def network(quick_path: Path) -> AsyncIterator[Network]:
-    made = Network(quick_path, seed="keys")
+async def network(quick_path: Path, databases: NewDatabase) -> AsyncIterator[Network]:
+    made = Network(quick_path, databases, seed="keys")
     yield made
     await made.close()
 
@@ -714,10 +716,6 @@ async def test_another_identity_at_the_address_is_an_alarm_and_never_taken_over(
 # --- restored, cut off, elsewhere --------------------------------------------------------------
 
 
-def copy_of(company: Company) -> bytes:
-    return (company.settings.data / "hub.db").read_bytes()
-
-
 async def test_a_partner_restored_from_before_a_rotation_is_told_the_keys_again(
     network: Network, two: tuple[Company, Company, LinkId]
 ) -> None:
@@ -725,14 +723,14 @@ async def test_a_partner_restored_from_before_a_rotation_is_told_the_keys_again(
     await say(a, link_id, "до")
     await network.run_until_idle()
     await network.stop(b)
-    backup = copy_of(b)
+    backup = await copy_of(b)
     await network.start(b)
     await network.run_for(minutes=1)
     await keys.rotate(a.hub, a.dispatcher, ALL)
     await say(a, link_id, "после")
     await network.run_for(minutes=1)
     await network.stop(b)
-    _put_back(b, backup)
+    await put_back(b, backup)
     await network.start(b)
     await say(a, link_id, "потом")
     await network.run_for(minutes=3)
@@ -768,14 +766,14 @@ async def test_a_node_restored_from_before_its_rotation_goes_on_with_the_new_key
     await say(a, link_id, "до")
     await network.run_until_idle()
     await network.stop(a)
-    backup = copy_of(a)
+    backup = await copy_of(a)
     await network.start(a)
     await network.run_for(minutes=1)
     await keys.rotate(a.hub, a.dispatcher, ALL)
     await say(a, link_id, "после")
     await network.run_for(minutes=1)
     await network.stop(a)
-    _put_back(a, backup)
+    await put_back(a, backup)
     await network.start(a)
     await network.run_for(minutes=3)
     await say(a, link_id, "потом")
@@ -784,12 +782,6 @@ async def test_a_node_restored_from_before_its_rotation_goes_on_with_the_new_key
     assert await waiting(a, link_id) == 0
     assert "keys_refused" not in await kinds(b)
     assert a.hub.key_set.version == 2
-
-
-def _put_back(company: Company, backup: bytes) -> None:
-    for left in company.settings.data.glob("hub.db*"):
-        left.unlink()
-    (company.settings.data / "hub.db").write_bytes(backup)
 
 
 class Killed(BaseException):
@@ -895,12 +887,12 @@ async def test_keys_and_database_that_went_different_ways_are_told_at_the_start(
 ) -> None:
     a = two[0]
     await network.stop(a)
-    backup = copy_of(a)
+    backup = await copy_of(a)
     await network.start(a)
     await keys.rotate(a.hub, a.dispatcher, ALL)
     generation = (a.settings.keys_dir / "generation-2.json").read_bytes()
     await network.stop(a)
-    _put_back(a, backup)
+    await put_back(a, backup)
     (a.settings.keys_dir / "generation-2.json").unlink()
     await network.start(a)
     await keys.rotate(a.hub, a.dispatcher, ALL)
@@ -909,7 +901,7 @@ async def test_keys_and_database_that_went_different_ways_are_told_at_the_start(
     with pytest.raises(Misconfigured, match="key_sets_differ"):
         await network.start(a)
     (a.settings.keys_dir / "generation-2.json").unlink()
-    _put_back(a, backup)
+    await put_back(a, backup)
     await network.start(a)
 
 

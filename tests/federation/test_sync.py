@@ -18,6 +18,7 @@ from hub.protocol.sync import NewEpoch, Place
 from hub.storage import audit, inbox, outbox, streams
 from hub.storage.links import LinkState
 from hub.storage.links import get as get_link
+from tests.conftest import NewDatabase
 from tests.kit.fake_peer import Answered, FakePeer
 from tests.kit.network import Company, Network
 from tests.kit.rows import changed, stored
@@ -63,8 +64,8 @@ class Pair:
 
 
 @pytest.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    network = Network(tmp_path)
+async def pair(quick_path: Path, databases: NewDatabase) -> AsyncIterator[Pair]:
+    network = Network(quick_path, databases)
     a = await network.company("Вендор")
     b = FakePeer.of(network, "Партнёр")
     await b.link_with(a)

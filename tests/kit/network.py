@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -215,8 +215,16 @@ class Company:
 class Network:
     """Companies on one virtual clock."""
 
-    def __init__(self, root: Path, *, seed: str = "network") -> None:
+    def __init__(
+        self,
+        root: Path,
+        new_database: Callable[[Path], Awaitable[str]] | None = None,
+        *,
+        seed: str = "network",
+    ) -> None:
+        """`new_database` prepares the database of a node in its data directory; its URL."""
         self.root = root
+        self._new_database = new_database
         self.seed = seed
         self.clock = VirtualClock()
         self.wire = Wire()
@@ -236,6 +244,9 @@ class Network:
         """Found a company and its node."""
         base = f"http://127.0.0.1:{9000 + len(self.companies)}"
         data = self.root / f"node{len(self.companies)}"
+        if not database and self._new_database is not None:
+            data.mkdir(mode=0o700, parents=True)
+            database = await self._new_database(data)
         settings = Settings(
             data=data,
             name=name,

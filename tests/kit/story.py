@@ -417,18 +417,13 @@ class Story(Network):
     def __init__(
         self, root: Path, new_database: Callable[[Path], Awaitable[str]], *, seed: str = "story"
     ) -> None:
-        """`new_database` prepares the database of a node in its data directory; its URL."""
-        super().__init__(root, seed=seed)
-        self._new_database = new_database
+        super().__init__(root, new_database, seed=seed)
         self._holding = 0
         self.erased: set[str] = set()  # hand-offs of which a side dropped the texts
         self.refusals_expected = False  # whether somebody lies in this story
 
     async def company(self, name: str, *, database: str = "", **limits: Any) -> Firm:
-        data = self.root / f"node{len(self.companies)}"
-        data.mkdir(parents=True)
-        url = database or await self._new_database(data)
-        made = await super().company(name, database=url, **limits)
+        made = await super().company(name, database=database, **limits)
         firm = Firm(
             made.name, made.hub, made.settings, made.transport, made.cranks, made.dispatcher, self
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,18 +21,11 @@ from hub.storage.tables import (
 )
 from hub.storage.tables import streams as stream_rows
 from tests.kit.clock import SeededEntropy
+from tests.kit.copies import Copy, copy_of, put_back
 from tests.kit.story import Firm, Story
 from tests.simulation.world import View, _view
 
 Tale = Callable[[Story, list[Firm]], Awaitable[None]]
-
-
-def _bytes(firm: Firm) -> bytes:
-    connection = sqlite3.connect(firm.settings.data / "hub.db")
-    try:
-        return connection.serialize()
-    finally:
-        connection.close()
 
 
 @dataclass
@@ -42,8 +34,8 @@ class Disaster:
 
     story: Story
     who: Firm
-    backups: list[bytes] = field(default_factory=list)
-    ends: dict[str, bytes] = field(default_factory=dict)
+    backups: list[Copy] = field(default_factory=list)
+    ends: dict[str, Copy] = field(default_factory=dict)
     truth: dict[str, View] = field(default_factory=dict)
     letters: dict[str, Counter[str]] = field(default_factory=dict)
     words: dict[str, Counter[str]] = field(default_factory=dict)
@@ -60,14 +52,14 @@ class Disaster:
             now = tuple(await made.who.look(lambda c: c.execute(select(stream_rows)).all()))
             if now not in seen:
                 seen.add(now)
-                made.backups.append(_bytes(made.who))
+                made.backups.append(await copy_of(made.who))
 
         story._turn = watched  # type: ignore[method-assign]
-        made.backups.append(_bytes(made.who))
+        made.backups.append(await copy_of(made.who))
         await tale(story, firms)
         await story.run_until_idle()
         for firm in firms:
-            made.ends[firm.name] = _bytes(firm)
+            made.ends[firm.name] = await copy_of(firm)
             made.truth[firm.name] = await firm.look(_view)
             made.letters[firm.name] = await firm.look(_received)
             made.words[firm.name] = await firm.look(_words)
@@ -77,11 +69,8 @@ class Disaster:
         """Everybody is where the tale ended, but this company has its backup of that number."""
         for firm in self.story.firms:
             await firm.hub.db.close()
-            data = firm.settings.data
-            for path in (data / "hub.db-wal", data / "hub.db-shm"):
-                path.unlink(missing_ok=True)
             mine = firm is self.who
-            (data / "hub.db").write_bytes(self.backups[number] if mine else self.ends[firm.name])
+            await put_back(firm, self.backups[number] if mine else self.ends[firm.name])
             await self._open(firm, f"{number}/{order}/{firm.name}")
         if lose_files:
             shutil.rmtree(self.who.settings.data / "blobs", ignore_errors=True)
@@ -110,7 +99,7 @@ class Disaster:
             {},
             clock=self.story.clock,
             entropy=SeededEntropy(seed),
-            inline=True,
+            inline=not firm.settings.database.url,
         )
         firm.hub = hub
         if firm is self.who:  # as `hub backup restore` leaves it
