@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hub.storage.database import PostgresDatabase
 from tests.api.conftest import Desk
 from tests.conftest import NO_POSTGRES, PostgresServer
 from tests.kit.network import Network
@@ -52,6 +54,29 @@ async def test_a_ticket_with_a_comment_and_a_file(desk: Desk) -> None:
     assert said.said["items"][0]["name"] == "ab.txt"
     shown = await desk.ours.get(f"/tickets/{made['number']}")
     assert (len(shown["comments"]), len(shown["attachments"])) == (1, 1)
+
+
+async def test_a_commit_whose_reply_was_lost_is_found_out_and_not_repeated(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.ticket(title="До")
+    database = desk.ours.company.hub.db
+    assert isinstance(database, PostgresDatabase)
+    dialect = database._engine.sync_engine.dialect
+    commit = dialect.do_commit
+
+    def done_and_not_heard_of(connection: Any) -> None:
+        commit(connection)
+        raise ConnectionResetError
+
+    monkeypatch.setattr(dialect, "do_commit", done_and_not_heard_of)
+    said = await desk.ours.call("POST", "/tickets", {"title": "Один"}, key="k")
+    assert (said.status, said.code) == (503, "outcome_unknown")
+    monkeypatch.undo()
+    again = await desk.ours.call("POST", "/tickets", {"title": "Один"}, key="k")
+    assert (again.status, again.headers.get("Idempotency-Replayed")) == (201, "true")
+    shown = await desk.ours.get("/tickets")
+    assert [one["title"] for one in shown["items"]] == ["Один", "До"]
 
 
 async def test_what_the_database_cannot_store_is_not_asked_of_it(desk: Desk) -> None:

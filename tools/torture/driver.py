@@ -78,6 +78,7 @@ class Ledger:
     acknowledged: int = 0
     repeated: int = 0  # requests that were asked again
     replayed: int = 0  # whose first answer had been lost
+    in_doubt: int = 0  # answers that it is not known whether the change was made
     bugs: Counter[str] = field(default_factory=Counter)
 
 
@@ -174,6 +175,7 @@ class Api:
                     return raw
                 told = json.loads(raw)
                 trouble = f"{status} {told.get('code')}"
+                self._ledger.in_doubt += told.get("code") == "outcome_unknown"
                 if status == 500:
                     self._ledger.bugs[f"{self.node.name} {method} {path.split('/')[1]}: 500"] += 1
                 if status not in _AGAIN:

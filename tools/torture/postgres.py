@@ -12,9 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from tools.torture.nodes import Broken, free_port
 from tools.torture.rig import Outcome, pair
+
+_WORK_S: Final = (0.2, 3.0)  # between two breaks: pools fill again, and something gets done
 
 
 class Cluster:
@@ -123,8 +126,8 @@ def failovers(outcome: Outcome, root: Path, seed: int, count: int, cluster: Clus
             nonlocal stopped, ended
             try:
                 while stopped + ended < count and not stop.is_set():
-                    time.sleep(chance.uniform(0.2, 1.2))
-                    if chance.random() < 0.5:
+                    time.sleep(chance.uniform(*_WORK_S))
+                    if stopped <= ended:
                         cluster.stop_now()
                         time.sleep(chance.uniform(0.0, 0.4))
                         cluster.start()

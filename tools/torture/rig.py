@@ -107,6 +107,7 @@ class Pair:
             "links": ledger.links,
             "asked_again": ledger.repeated,
             "answers_lost_and_repeated": ledger.replayed,
+            "outcomes_in_doubt": ledger.in_doubt,
             "line_faults": suffered.total(),
         }
 
