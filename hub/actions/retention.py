@@ -76,7 +76,11 @@ async def collect(hub: Hub) -> None:
 
 
 def _collect_some(tx: Tx, hub: Hub, digests: list[str], now: datetime) -> None:
-    """Within the transaction: nobody can begin to name a file between the look and the drop."""
+    """Within the transaction: nobody can begin to name a file between the look and the drop.
+
+    Peers name what they sent before; our people's files are written anew, and so are not old.
+    """
+    ground.of_all_links(tx)
     limit = (now - FORGOTTEN).timestamp()
     redacted_after = now - timedelta(days=hub.limits.keep_data_days)
     named = retention.named(tx.connection, digests, redacted_after)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from hub.ids import LinkId
 from hub.storage import statements
@@ -147,6 +147,7 @@ def claim(tx: Tx, link_id: str, owner: str, now: datetime, until: datetime) -> b
 
 def release(tx: Tx, owner: str) -> None:
     """Let other processes have the work of this one at once."""
+    _lock(tx, deliveries.c.lease_owner == owner)
     tx.connection.execute(
         update(deliveries)
         .where(deliveries.c.lease_owner == owner)
@@ -156,4 +157,11 @@ def release(tx: Tx, owner: str) -> None:
 
 def release_all(tx: Tx) -> None:
     """No process is left that could hold a lease."""
+    _lock(tx, deliveries.c.lease_owner.is_not(None))
     tx.connection.execute(update(deliveries).values(lease_owner=None, lease_until=None))
+
+
+def _lock(tx: Tx, which: ColumnElement[bool]) -> None:
+    """Lock these rows in the order of their links: two processes may take several at once."""
+    query = select(deliveries.c.link_id).where(which).order_by(deliveries.c.link_id)
+    tx.connection.execute(for_update(tx, query))

@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import await_only
 
 from hub import app, faults
-from hub.actions import comments, handoffs, tickets
+from hub.actions import comments, files, handoffs, retention, tickets
 from hub.actions.comments import AddComment
 from hub.actions.context import Actor, Hub
 from hub.actions.handoffs import OfferHandoff, Plan
@@ -25,9 +28,10 @@ from hub.domain.comment import Visibility
 from hub.domain.handoff import Act
 from hub.domain.ticket import ChecklistItem
 from hub.federation.door import Call, Door, Reply
-from hub.storage import audit, inbox
+from hub.storage import audit, ground, inbox
 from hub.storage import comments as stored_comments
 from hub.storage import handoffs as stored_handoffs
+from hub.storage.database import Tx
 from hub.workers.cranks import Deliveries, Inbox, Timers
 from tests.conftest import NO_POSTGRES, PostgresServer
 from tests.kit.clock import SeededEntropy
@@ -284,3 +288,25 @@ async def test_a_deadlock_is_not_held_against_the_message_that_was_being_applied
     assert street.conflicts() > 0
     log = await middle.hub.db.read(lambda c: inbox.log_from(c, street.links[0], 1, 10))
     assert {(row.state, row.attempts) for row in log} == {(inbox.InboxState.DONE, 0)}
+
+
+async def test_a_file_that_is_named_again_at_that_moment_is_not_collected(street: Street) -> None:
+    process = street.middle[0]
+    hub = process.hub
+    made = await tickets.create(hub, process.actor, NewTicket("Т"))
+    old = files.store(hub, "act.txt", "text/plain", BytesIO(b"act"))
+    for one in hub.blobs.everything():
+        os.utime(next(street.network.root.rglob(one)), (0, 0))
+    named = asyncio.Event()
+
+    def name(tx: Tx) -> None:
+        ground.of_links(tx, street.links[0])
+        files.attach_in(tx, hub, made.id, [old], Visibility.PUBLIC, hub.now(), comment_id=None)
+        await_only(named.wait())
+
+    naming = asyncio.create_task(hub.db.write(name))
+    collecting = asyncio.create_task(retention.collect(hub))
+    await asyncio.wait([naming, collecting], timeout=0.5)  # neither comes to its end alone
+    named.set()
+    await asyncio.gather(naming, collecting)
+    assert hub.blobs.has(old.sha256)
