@@ -1,6 +1,6 @@
 """Rehearse the loss of a node: two real nodes under load, backup, destruction, restore.
 
-`python -m tools.restore_drill [--drills N] [--events 500] [--database sqlite|postgresql|both]`.
+`python -m tools.restore_drill [--drills N] [--events 500] [--database sqlite|postgres|both]`.
 Each drill links two nodes (`hub serve`, over loopback), lets both work, makes a backup at a
 random moment of it, lets them go on for so many events more, kills the first node and deletes
 what it had, restores it, starts it, and then holds the books of both against each other:
@@ -38,6 +38,7 @@ from typing import Any, Final
 
 import aiohttp
 
+DATABASES: Final = ("sqlite", "postgres")
 SERVER: Final = os.environ.get("HUB_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432")
 PATIENCE_S: Final = 120.0
 BEFORE: Final = 200  # events before the backup, at most
@@ -241,7 +242,7 @@ async def drill(folder: Path, database: str, events: int, chance: random.Random)
     """The whole of one."""
     names = [f"hub_drill_{uuid.uuid4().hex[:12]}" for _ in range(2)]
     urls = ["", ""]
-    if database == "postgresql":
+    if database == "postgres":
         await on_server(*(f'CREATE DATABASE "{name}"' for name in names))
         base = SERVER.replace("postgresql://", "postgresql+asyncpg://", 1).rstrip("/")
         urls = [f"{base}/{name}" for name in names]
@@ -259,7 +260,7 @@ async def drill(folder: Path, database: str, events: int, chance: random.Random)
     finally:
         for node in nodes:
             await node.kill()
-        if database == "postgresql":
+        if database == "postgres":
             await drop_like(names)
 
 
@@ -476,11 +477,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--drills", type=int, default=1)
     parser.add_argument("--events", type=int, default=500)
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="sqlite")
+    parser.add_argument("--database", choices=[*DATABASES, "both"], default="sqlite")
     parser.add_argument("--seed", type=int, default=None)
     arguments = parser.parse_args()
     seed = arguments.seed if arguments.seed is not None else random.randrange(10**6)
-    kinds = ["sqlite", "postgresql"] if arguments.database == "both" else [arguments.database]
+    kinds = DATABASES if arguments.database == "both" else (arguments.database,)
     failed, times = 0, []
     for n in range(arguments.drills):
         kind = kinds[n % len(kinds)]

@@ -47,6 +47,7 @@ GROUP_LIMIT: Final = 128  # transactions that may share a commit
 READERS: Final = 4  # threads that read SQLite side by side
 _STATEMENTS: Final = 512  # that SQLite keeps compiled, per connection
 RETRIES: Final = 8  # of one PostgreSQL transaction that met a conflict
+SILENT_MS: Final = 60_000  # between two statements of one transaction, at most
 LISTEN_AGAIN_S: Final = 1.0  # after the server went away
 _PG_CONFLICTS: Final = frozenset(
     {
@@ -397,7 +398,15 @@ class PostgresDatabase:
         self._url = url
         self._wake = on_wake
         self._on_conflict = on_conflict
-        self._engine = create_async_engine(url, pool_size=8, max_overflow=8, pool_pre_ping=True)
+        # What a process holds that was cut off in the middle the server gives back to the others.
+        give_back = {"idle_in_transaction_session_timeout": str(SILENT_MS)}
+        self._engine = create_async_engine(
+            url,
+            pool_size=8,
+            max_overflow=8,
+            pool_pre_ping=True,
+            connect_args={"server_settings": give_back},
+        )
         event.listen(self._engine.sync_engine, "before_cursor_execute", _before_statement)
         self._closed = False
 

@@ -133,6 +133,33 @@ async def _until_anything(heard: AsyncIterator[set[str]], wanted: AbstractSet[st
             return
 
 
+async def test_what_a_process_holds_that_fell_silent_goes_to_the_others_on_postgres(
+    db, postgres_server, monkeypatch
+) -> None:
+    await db.write(put("wanted"))
+    monkeypatch.setattr(database, "SILENT_MS", 100)
+    silent = PostgresDatabase(db._url, lambda _topics: None)
+    holding, done = asyncio.Event(), asyncio.Event()
+    bump = text("UPDATE things SET n = n + 1")
+
+    def falls_silent(tx: Tx) -> None:
+        tx.connection.execute(bump)
+        holding.set()
+        await_only(done.wait())
+        tx.connection.execute(bump)
+
+    first = asyncio.create_task(silent.write(falls_silent))
+    await holding.wait()
+    async with asyncio.timeout(30):
+        await db.write(lambda tx: tx.connection.execute(bump).close())
+    done.set()
+    with pytest.raises(Unavailable):
+        await first
+    await silent.close()
+    counted = await db.read(lambda c: list(c.execute(text("SELECT n FROM things")).scalars()))
+    assert counted == [1]
+
+
 async def test_two_who_write_the_same_at_once_find_each_others_on_postgres(db) -> None:
     await db.write(
         lambda tx: tx.connection.execute(text("CREATE UNIQUE INDEX one ON things (name)")).close()
