@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from hub.federation.client import PeerTransport
 
 _log = get_logger("hub")
+_OF_TIMEOUT: Final = 0.8  # an answer may wait for so much of what a silent line is given
 
 
 async def open_hub(
@@ -72,6 +73,7 @@ async def open_hub(
     )
     try:
         identity = await nodes.load(db, keys)
+        nodes.check_reach(identity.account, outbound_only=settings.outbound_only)
         ring = KeyRing(store, passphrase, keys, identity.first_key_set)
     except BaseException:
         await db.close()
@@ -119,7 +121,8 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     from hub.federation.door import Door
 
     app = web.Application(client_max_size=settings.limits.request_body_bytes)
-    federation.add_routes(app, Door(hub), settings.network.trusted_proxies)
+    if not hub.account.outbound_only:
+        federation.add_routes(app, Door(hub), settings.network.trusted_proxies)
     api.add_routes(app, _api_context(hub, transport))
     invitation.add_routes(app, hub.account.name)
     health.add_routes(app, hub, settings.metrics.token_file)
@@ -192,7 +195,17 @@ async def _running(
     settings: Settings, env: Mapping[str, str], *, doors: bool, workers: bool
 ) -> AsyncIterator[Running]:
     from hub.federation.client import GuardedTransport
-    from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Keys, Syncs, Timers
+    from hub.federation.polls import MAX_WAIT_S
+    from hub.workers.cranks import (
+        Collections,
+        Deliveries,
+        Files,
+        Handshakes,
+        Inbox,
+        Keys,
+        Syncs,
+        Timers,
+    )
     from hub.workers.loop import Crank, Mill
 
     hub = await open_hub(settings, env)
@@ -205,6 +218,8 @@ async def _running(
     inbox = Inbox(hub)
     files = Files(hub, transport)
     syncs = Syncs(hub, transport)
+    wait_s = min(MAX_WAIT_S, settings.network.total_timeout_s * _OF_TIMEOUT)
+    collections = Collections(hub, transport, wait_s=wait_s)
     joined = asyncio.Event()
     presence = open_presence(settings.database.url, settings.data)
     try:
@@ -219,6 +234,8 @@ async def _running(
         cranks: tuple[Crank, ...] = (Keys(hub, transport),)
         if workers:
             cranks += (syncs, deliveries, inbox, files, Handshakes(hub, transport), Timers(hub))
+            if hub.account.outbound_only:
+                cranks += (collections,)
         mill = asyncio.create_task(Mill(hub, cranks).run(stop))
         tasks.append(asyncio.create_task(_hear(hub)))
         yield Running(hub, transport, address)
@@ -228,7 +245,7 @@ async def _running(
         stop.set()
         if mill is not None:
             await mill
-            for crank in (syncs, deliveries, inbox, files):
+            for crank in (collections, syncs, deliveries, inbox, files):
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(crank.idle(), 10)
             await leases.release_all(hub)
@@ -310,7 +327,7 @@ async def found_node(
             db,
             keys,
             name=settings.name,
-            base_url=settings.url,
+            base_url=settings.base_for_partners,
             language=settings.lang,
             clock=clock,
             entropy=entropy,

@@ -219,6 +219,7 @@ class Limits(_Section):
     body_s: float = Field(default=30.0, gt=0, description="a body comes whole in this time")
     calls_per_minute_per_link: int = _limit(6000, "calls of one peer, of whatever kind")
     calls_at_once_per_link: int = _limit(4, "calls of one peer at a time; one batch among them")
+    polls_at_once: int = _limit(1000, "partners without an address that wait for news, together")
     api_calls_per_minute: int = _limit(1200, "requests with one API token")
 
     # Files
@@ -227,6 +228,7 @@ class Limits(_Section):
     file_pull_s: int = _limit(3600, "one file on a slow line, then the pull starts again")
     link_files_bytes: int = _limit(10 * 1024 * _MIB, "what all files of one link may take up")
     file_pulls_at_once: int = _limit(8, "files being pulled, one from each peer at a time")
+    collections_at_once: int = _limit(256, "partners we ask what is for us, with no address")
     file_answers_at_once: int = _limit(32, "files being given to peers")
 
     # Strangers and links
@@ -281,6 +283,10 @@ class Settings(BaseSettings):
     url: Annotated[str, AfterValidator(_public_base)] = Field(
         default="", description="the public base address; partners pin it"
     )
+    outbound_only: bool = Field(
+        default=False,
+        description="partners cannot call us: we have no public address and call them ourselves",
+    )
     lang: Annotated[Literal["en", "ru"], BeforeValidator(_language_only)] = Field(
         default="en", description="language of people who have not chosen one"
     )
@@ -312,6 +318,11 @@ class Settings(BaseSettings):
             listen = values.get("listen") or cls.model_fields["listen"].default
             return {**values, "url": f"http://{listen}"}
         return values
+
+    @property
+    def base_for_partners(self) -> str:
+        """Where partners call us; empty where nobody can."""
+        return "" if self.outbound_only else self.url
 
     @property
     def try_out(self) -> bool:

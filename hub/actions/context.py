@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -32,8 +33,13 @@ class Account:
 
     node_id: str
     name: str
-    base_url: str
+    base_url: str  # empty: no partner can call us
     language: str
+
+    @property
+    def outbound_only(self) -> bool:
+        """Whether partners never call this node: it makes every call itself."""
+        return not self.base_url
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +61,25 @@ class Wakes:
 
     def __init__(self) -> None:
         self._waiting: dict[str, asyncio.Event] = {}
+        self._watching: dict[str, set[asyncio.Event]] = {}
         self._listeners: list[Callable[[set[str]], None]] = []
 
     def event(self, topic: str) -> asyncio.Event:
         """The event that is set when the topic has work."""
         return self._waiting.setdefault(topic, asyncio.Event())
+
+    @contextlib.contextmanager
+    def watch(self, topic: str) -> Iterator[asyncio.Event]:
+        """An event of one's own as long as this lasts, set when the topic has work."""
+        mine = asyncio.Event()
+        watching = self._watching.setdefault(topic, set())
+        watching.add(mine)
+        try:
+            yield mine
+        finally:
+            watching.discard(mine)
+            if not watching:
+                self._watching.pop(topic, None)
 
     def listen(self, listener: Callable[[set[str]], None]) -> None:
         """Call this with every set of topics woken."""
@@ -72,6 +92,9 @@ class Wakes:
             self.event(topic).set()
             if kind != topic:
                 self.event(kind).set()
+        for topic in topics or set(self._watching):
+            for mine in self._watching.get(topic, ()):
+                mine.set()
         for listener in self._listeners:
             listener(topics)
 
@@ -91,6 +114,7 @@ class Hub:
     process: str  # names this process among those that share the database
     try_out: bool = False
     leases: dict[str, datetime] = field(default_factory=dict)
+    handed_in: set[str] = field(default_factory=set)  # links whose peer has our newest receipt
     refusals: dict[tuple[str, str], Counted] = field(default_factory=dict)  # by link and kind
     denied: dict[tuple[str, ...], datetime] = field(default_factory=dict)  # who what: recorded when
     wakes: Wakes = field(default_factory=Wakes)

@@ -29,7 +29,7 @@ from hub.storage import attachments as stored
 from hub.storage.attachments import Fetch, FileState
 from hub.storage.database import Connection, Tx
 from hub.storage.handoffs import Handoff
-from hub.storage.links import LinkState
+from hub.storage.links import AGREED, LinkState
 
 FETCH_TOPIC = "fetch"
 
@@ -427,9 +427,16 @@ async def due_fetches(hub: Hub) -> dict[LinkId, list[Fetch]]:
 
 
 def _wanted(connection: Connection) -> list[Fetch]:
-    """Files to be pulled now or later, from links over which content may pass."""
-    still = {link.id for link in links.in_states(connection, {LinkState.SUSPENDED})}
-    return [one for one in attachments.open_fetches(connection) if one.link_id not in still]
+    """Files to be pulled now or later, from links over which content may pass.
+
+    Peers we cannot call push theirs.
+    """
+    left_out = {
+        link.id
+        for link in links.in_states(connection, AGREED)
+        if link.collects or link.state is LinkState.SUSPENDED
+    }
+    return [one for one in attachments.open_fetches(connection) if one.link_id not in left_out]
 
 
 async def next_fetch_at(hub: Hub) -> datetime | None:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from hub.actions import keyring, keys, outgoing
 from hub.actions.context import Actor, Hub
+from hub.actions.runs import COLLECT_TOPIC
 from hub.domain.agreement import Offer, combine, default_offer
 from hub.domain.limits import registrable_domain
 from hub.errors import Conflict, HubError, Refused, Unavailable, Untrusted
@@ -33,7 +34,9 @@ from hub.storage import audit, links, nodes, streams
 from hub.storage.database import Tx
 from hub.storage.links import Link, LinkKey, LinkState
 
-CAPABILITIES = ("files",)
+POLL = "poll"
+"""Both sides know how the one that cannot be called collects what is for it."""
+CAPABILITIES = ("files", POLL)
 HANDSHAKE_TOPIC = "handshake"
 LEGAL_HASH = sha256_b64(b"")
 """Hash of the legal text both accept; there is none by default."""
@@ -61,7 +64,16 @@ class Answered:
 async def invite(
     hub: Hub, actor: Actor, peer_label: str, *, offer: Offer | None = None, compare: bool = False
 ) -> Invited:
-    """Make a one-time code for a partner. With `compare` our people compare the digits first."""
+    """Make a one-time code for a partner. With `compare` our people compare the digits first.
+
+    Raises Refused(outbound_only) where no partner could call us to accept it.
+    """
+    if hub.account.outbound_only:
+        raise Refused(
+            "outbound_only",
+            "Nobody can call this node, so nobody could accept its invitation.",
+            hint="Ask the partner for an invitation and accept it here: hub link accept CODE",
+        )
     secret = hub.entropy.bytes(invitations.SECRET_BYTES)
 
     def transaction(tx: Tx) -> Invited:
@@ -106,7 +118,7 @@ def offer_text(hub: Hub, offer: Offer) -> str:
     return strict_json.dump(
         {
             "name": hub.account.name,
-            "base_url": hub.account.base_url,
+            **({"base_url": hub.account.base_url} if hub.account.base_url else {}),
             "versions": list(versions.SUPPORTED),
             "capabilities": list(CAPABILITIES),
             "limits": {
@@ -123,7 +135,7 @@ class Offered:
     """An offer text, read."""
 
     name: str
-    base_url: str
+    base_url: str  # empty: whoever offers this cannot be called
     versions: tuple[str, ...]
     capabilities: tuple[str, ...]
     limits: dict[str, int]
@@ -134,15 +146,20 @@ def read_offer(text: str) -> Offered:
     """What one party offers. Raises `Refused(malformed)`."""
     try:
         data = strict_json.parse(text, max_bytes=linking.MAX_OFFER, what="offer")
-        invitations.check_base_url(data["base_url"])
+        base_url = data.get("base_url", "")
+        capabilities = tuple(str(one) for one in data["capabilities"])
+        if "base_url" in data:
+            invitations.check_base_url(base_url)
+        elif POLL not in capabilities:
+            raise ValueError("base_url")
         name = data["name"]
         if not isinstance(name, str) or not 0 < len(name.strip()) <= 200:
             raise ValueError("name")
         return Offered(
             name=name,
-            base_url=data["base_url"],
+            base_url=base_url,
             versions=tuple(str(one) for one in data["versions"]),
-            capabilities=tuple(str(one) for one in data["capabilities"]),
+            capabilities=capabilities,
             limits={key: int(value) for key, value in data["limits"].items()},
             scopes=Offer.from_data(data["scopes"]),
         )
@@ -240,6 +257,8 @@ def _expired() -> Refused:
 
 def _watch_address(tx: Tx, hub: Hub, base_url: str, node_id: str, name: str, now: datetime) -> None:
     """Another identity at the address of a partner is an alarm; what is pinned stays pinned."""
+    if not base_url:
+        return  # many have none
     for link in links.in_states(tx.connection, {LinkState.ACTIVE, LinkState.SUSPENDED}):
         if link.peer_base_url == base_url and link.peer_node_id != node_id:
             outgoing.alarm(
@@ -256,6 +275,8 @@ def _watch_address(tx: Tx, hub: Hub, base_url: str, node_id: str, name: str, now
 
 def _check_room(tx: Tx, hub: Hub, base_url: str) -> None:
     """Return if few others of the same registered domain wait to be confirmed."""
+    if not base_url:
+        return  # no domain to count by; each of them has a code that our people gave it
     domain = registrable_domain(urlsplit(base_url).hostname or "")
     waiting = links.in_states(tx.connection, {LinkState.REQUESTED, LinkState.AWAITING_CONFIRMATION})
     same = sum(
@@ -416,6 +437,12 @@ def check_inviter(hub: Hub, invitation: Invitation, document: NodeDocument) -> N
         )
     if document.node_id == hub.account.node_id:
         raise Refused("own_invitation", "This is an invitation of this very node.")
+    if hub.account.outbound_only and POLL not in document.capabilities:
+        raise Refused(
+            "poll_unsupported",
+            "The partner's node cannot work with a node that it cannot call.",
+            hint="Ask the partner to upgrade its node, or give this company a public address.",
+        )
     versions.choose(versions.SUPPORTED, document.versions)
 
 
@@ -653,6 +680,7 @@ def _activate(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
         link=link_id,
         agreement=link.agreement_hash,
     )
+    tx.wake(COLLECT_TOPIC)
     fault("handshake.activated")
 
 

@@ -130,6 +130,24 @@ async def load(db: Database, keys: NodeKeys) -> Identity:
     return await db.read(body)
 
 
+def check_reach(account: Account, *, outbound_only: bool) -> None:
+    """Return if partners reach this node as it was founded. Raises Misconfigured."""
+    if account.outbound_only is outbound_only:
+        return
+    if outbound_only:
+        raise Misconfigured(
+            "founded_with_an_address",
+            "This node was founded with the address {url}, which its partners have pinned.",
+            hint="A node without an address is a new one: hub init --outbound-only --data DIR",
+            url=account.base_url,
+        )
+    raise Misconfigured(
+        "founded_without_an_address",
+        "This node was founded without an address; its partners have agreed to that.",
+        hint="Set outbound_only: true, or make a new node with an address.",
+    )
+
+
 async def first_admin(db: Database) -> Actor:
     """The oldest agent that is not disabled and is an admin. Raises Misconfigured."""
     everyone = await db.read(agents.everyone)

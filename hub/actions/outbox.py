@@ -60,19 +60,23 @@ async def next_batch(hub: Hub, link_id: LinkId) -> Batch | None:
         next_at = deliveries.get(connection, link_id).next_at
         if next_at is not None and next_at > hub.now():
             return None
-        return _next(connection, hub, link_id)
+        return following(connection, hub, link_id)
 
     return await hub.db.glance(body)
 
 
-def _next(connection: Connection, hub: Hub, link_id: LinkId) -> Batch | None:
+def following(
+    connection: Connection, hub: Hub, link_id: LinkId, *, after: int | None = None
+) -> Batch | None:
+    """What may leave now behind this position, else behind what the peer has a receipt for."""
     link = links.get(connection, link_id)
     stream = streams.get(connection, link_id)
     if stream is None or not stream.synced or stream.out_seq == stream.receipted_seq:
         return None
+    after = stream.receipted_seq if after is None else after
     if link.keys_call:
         return None  # the peer has to know our keys before it can believe anything more
-    rows = outbox.after(connection, link_id, stream.receipted_seq, hub.limits.message_batch)
+    rows = outbox.after(connection, link_id, after, hub.limits.message_batch)
     if link.state is LinkState.SUSPENDED and not _offers_content(connection, link, stream):
         # Only control messages leave now, and none may overtake another.
         rows = list(takewhile(lambda row: row.control, rows))
@@ -107,8 +111,12 @@ def msg_key(tx: Tx, link_id: str, kid: str) -> PublicKey:
     raise Untrusted("key_unknown", "The message is signed by an unknown key.", because=kid)
 
 
-async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
+async def record_receipt(
+    hub: Hub, link_id: LinkId, text: str, *, handed_in: bool = False
+) -> Batch | None:
     """The peer has what the receipt covers; what to send next.
+
+    One that was `handed_in` answers no call of ours, so it may be an old one that comes late.
 
     Raises Untrusted for a receipt that is not the pinned key's, is about another stream, or
     names other hashes than ours: then nothing has changed. Raises Unavailable(sync_required)
@@ -124,7 +132,8 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
         stream = streams.lock(tx, link_id)
         row = outbox.at(tx.connection, link_id, receipt.upto)
         ours = row is not None and row.hash == receipt.head
-        if receipt.epoch > stream.out_epoch or (receipt.upto < stream.receipted_seq and ours):
+        less = receipt.upto < stream.receipted_seq and ours and not handed_in
+        if receipt.epoch > stream.out_epoch or less:
             # The peer heard of an epoch we do not know: another copy of us speaks, or we were
             # put back without noticing. Or it has less than it said once. Ask before going on.
             streams.change(tx, link_id, synced=False)
@@ -156,17 +165,15 @@ async def record_receipt(hub: Hub, link_id: LinkId, text: str) -> Batch | None:
             )
             fault("outbox.receipt_recorded")
             hub.metrics.sent.inc(receipt.upto - stream.receipted_seq)
-        following = _next(tx.connection, hub, link_id)
-        if not news and following is not None:
+        batch = following(tx.connection, hub, link_id)
+        if not news and (handed_in or batch is not None):
             # A receipt for what we knew already: a peer that stores nothing and says so must
             # not look like one to which delivery goes well.
-            return following
+            return batch
         if deliveries.get(tx.connection, link_id).failing_since is not None:
-            # Settled, so that the next silence is told anew.
-            for how in (Health.OVERDUE, Health.UNREACHABLE):
-                audit.resolve_alerts(tx, kind=f"delivery_{how}", subject=link_id, at=now)
+            silence_ended(tx, link_id, now)
         deliveries.succeeded(tx, link_id, now)
-        return following
+        return batch
 
     found = await hub.db.write(transaction)
     if isinstance(found, Unavailable):
@@ -226,7 +233,14 @@ def _suspended_by_peer(tx: Tx, batch: Batch) -> None:
         links.change(tx, link.id, suspended_by_peer=True, state=LinkState.SUSPENDED)
 
 
-def tell_people(tx: Tx, hub: Hub, link: Link, failing_for: timedelta, now: datetime) -> None:
+def tell_people(
+    tx: Tx,
+    hub: Hub,
+    link: Link,
+    failing_for: timedelta,
+    now: datetime,
+    text: str = "Nothing reaches {peer} for {hours} hours.",
+) -> None:
     """Put a long silence before a person's eyes, once a degree."""
     how = health(failing_for)
     if how in {Health.OVERDUE, Health.UNREACHABLE}:
@@ -235,11 +249,46 @@ def tell_people(tx: Tx, hub: Hub, link: Link, failing_for: timedelta, now: datet
             hub,
             f"delivery_{how}",
             link.id,
-            "Nothing reaches {peer} for {hours} hours.",
+            text,
             now,
             peer=link.peer_name,
             hours=int(failing_for.total_seconds() // 3600),
         )
+
+
+def silence_ended(tx: Tx, link_id: LinkId, now: datetime) -> None:
+    """People need not look after this link any more; the next silence is told anew."""
+    for how in (Health.OVERDUE, Health.UNREACHABLE):
+        audit.resolve_alerts(tx, kind=f"delivery_{how}", subject=link_id, at=now)
+
+
+async def reached(hub: Hub, link_id: LinkId) -> None:
+    """A call of ours was answered: a silence that was noted is over."""
+
+    def quiet(connection: Connection) -> bool:
+        how = deliveries.get(connection, link_id)
+        return how.failing_since is None and not how.failures
+
+    if await hub.db.glance(quiet):
+        return
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        stream = streams.lock(tx, link_id)
+        if stream.out_seq == stream.receipted_seq:
+            silence_ended(tx, link_id, now)
+            deliveries.succeeded(tx, link_id, now)
+        elif _unreached(deliveries.get(tx.connection, link_id).last_error):
+            # Only then: a peer that told us to come later meant it.
+            deliveries.try_now(tx, link_id)
+            tx.wake(outgoing.deliver_topic(link_id))
+
+    await hub.db.write(transaction)
+
+
+def _unreached(error: str | None) -> bool:
+    code = (error or "").partition(":")[0]
+    return code in {"peer_unreachable", "peer_answer_unusable", "answer_unsigned"}
 
 
 async def sign_of_life(hub: Hub, link_id: LinkId) -> None:

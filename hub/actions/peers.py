@@ -18,6 +18,7 @@ from hub.storage.database import Connection
 from hub.storage.links import Link, LinkState
 
 _SOON: Final = timedelta(seconds=2)
+RECEIPTS_AT_ONCE: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class PeerKeys:
     failing: bool  # our deliveries to it failed lately
     identity: PublicKey  # pinned
     told: int  # the newest key set of ours that it is known to have
+    collects: bool  # it cannot be called, and collects what is for it
 
     def http_key(self, kid: str, now: datetime) -> PublicKey | None:
         """The http key of this name, if its time is not over."""
@@ -67,6 +69,7 @@ async def keys(hub: Hub, link_id: LinkId) -> PeerKeys | None:
             failing=deliveries.get(connection, link_id).failures > 0,
             identity=peer_keys.peer_identity(link),
             told=keyring.told_version(connection, link),
+            collects=link.collects,
         )
 
     return await hub.db.glance(body)
@@ -80,7 +83,9 @@ async def link(hub: Hub, link_id: LinkId) -> Link:
 async def issued_receipts(hub: Hub, link_id: LinkId, upto: int) -> list[str]:
     """Receipts we gave this peer from this position on, oldest first."""
     return await hub.db.read(
-        lambda connection: streams.receipts_from(connection, link_id, "issued", upto, 200)
+        lambda connection: streams.receipts_from(
+            connection, link_id, "issued", upto, RECEIPTS_AT_ONCE
+        )
     )
 
 

@@ -15,6 +15,8 @@ from hub.storage.database import Tx
 
 SYNC_TOPIC = "sync"
 """Woken when a link has to be synced."""
+COLLECT_TOPIC = "collect"
+"""Woken when a node that nobody can call may ask a peer what is for it."""
 
 
 async def begin(hub: Hub) -> str:
@@ -31,7 +33,7 @@ async def begin(hub: Hub) -> str:
         node = nodes.find(tx.connection)
         assert node is not None
         elsewhere = node.instance is not None and node.instance != hub.keys.instance
-        nodes.change(tx, run=run, instance=hub.keys.instance)
+        nodes.change(tx, run=run, run_began_at=now, instance=hub.keys.instance)
         streams.unsync_all(tx)
         deliveries.release_all(tx)  # whoever holds one is dead, or on another copy
         audit.append(

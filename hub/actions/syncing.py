@@ -21,7 +21,7 @@ from hub.actions import outbox as delivery
 from hub.actions.context import Hub
 from hub.actions.epochs import Own
 from hub.actions.outgoing import apply_topic
-from hub.actions.runs import SYNC_TOPIC
+from hub.actions.runs import COLLECT_TOPIC, SYNC_TOPIC
 from hub.domain.delivery import backoff
 from hub.errors import Conflict, HubError, NotFound, Refused, Untrusted
 from hub.faults import fault
@@ -29,7 +29,7 @@ from hub.ids import LinkId
 from hub.protocol import jws, receipts, signing, sync
 from hub.protocol.message import WireMessage
 from hub.protocol.sync import NewEpoch, Place, Standing
-from hub.storage import audit, deliveries, ground, links, nodes, outbox, streams
+from hub.storage import audit, deliveries, ground, links, nodes, outbox, returned, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.links import AGREED, Link, LinkState
 from hub.storage.outbox import OutboxRow
@@ -44,10 +44,11 @@ async def due(hub: Hub) -> list[tuple[LinkId, datetime | None]]:
 
 async def standing(hub: Hub, link_id: LinkId) -> Standing:
     """Where we stand on this link. Raises NotFound."""
-    return await hub.db.read(lambda connection: _standing(connection, hub, link_id))
+    return await hub.db.read(lambda connection: standing_in(connection, hub, link_id))
 
 
-def _standing(connection: Connection, hub: Hub, link_id: LinkId) -> Standing:
+def standing_in(connection: Connection, hub: Hub, link_id: LinkId) -> Standing:
+    """See `standing`."""
     stream = streams.get(connection, link_id)
     if stream is None:
         raise NotFound("not_found", "There is no such link.")
@@ -78,29 +79,31 @@ async def compare(hub: Hub, link_id: LinkId, held: Place) -> Known | None:
 
     The place given is one we have; whether the peer has the same there is still to be seen.
     """
+    return await hub.db.read(lambda connection: compare_in(connection, link_id, held))
 
-    def body(connection: Connection) -> Known | None:
-        stream = streams.get(connection, link_id)
-        assert stream is not None
-        if _hash_at(connection, link_id, held.seq) == held.head:
-            return None
-        return _known_at(connection, link_id, min(stream.receipted_seq, held.seq, stream.out_seq))
 
-    return await hub.db.read(body)
+def compare_in(connection: Connection, link_id: LinkId, held: Place) -> Known | None:
+    """See `compare`."""
+    stream = streams.get(connection, link_id)
+    assert stream is not None
+    if hash_at(connection, link_id, held.seq) == held.head:
+        return None
+    return known_at(connection, link_id, min(stream.receipted_seq, held.seq, stream.out_seq))
 
 
 async def known_before(hub: Hub, link_id: LinkId, seq: int) -> Known:
     """What we have at this place or, below 1, before the first message."""
-    return await hub.db.read(lambda connection: _known_at(connection, link_id, max(seq, 0)))
+    return await hub.db.read(lambda connection: known_at(connection, link_id, max(seq, 0)))
 
 
-def _known_at(connection: Connection, link_id: str, seq: int) -> Known:
-    known = _hash_at(connection, link_id, seq)
+def known_at(connection: Connection, link_id: str, seq: int) -> Known:
+    """What we have at this place; there is something at it."""
+    known = hash_at(connection, link_id, seq)
     assert known is not None
     return Known(seq, known)
 
 
-def _hash_at(connection: Connection, link_id: str, seq: int) -> str | None:
+def hash_at(connection: Connection, link_id: str, seq: int) -> str | None:
     """The hash of our message at this place; of the agreement before the first one."""
     if seq == 0:
         return links.get(connection, link_id).agreement_hash
@@ -122,31 +125,33 @@ def open_own(hub: Hub, link: Link, wire: WireMessage) -> Own:
 
 async def lost(hub: Hub, link_id: LinkId, log: Sequence[Own]) -> list[Own]:
     """Of this part of our log as the peer holds it: what we do not have ourselves."""
+    return await hub.db.read(lambda connection: lost_in(connection, link_id, log))
 
-    def body(connection: Connection) -> list[Own]:
-        for n, own in enumerate(log):
-            if _hash_at(connection, link_id, own.envelope.seq) != own.hash:
-                return list(log[n:])
-        return []
 
-    return await hub.db.read(body)
+def lost_in(connection: Connection, link_id: LinkId, log: Sequence[Own]) -> list[Own]:
+    """See `lost`."""
+    for n, own in enumerate(log):
+        if hash_at(connection, link_id, own.envelope.seq) != own.hash:
+            return list(log[n:])
+    return []
 
 
 async def propose(
     hub: Hub, link_id: LinkId, theirs: Standing, taken: Sequence[Own]
 ) -> tuple[Standing, NewEpoch]:
     """Where we stand, and the epoch we want to begin behind all that anybody ever acknowledged."""
+    return await hub.db.read(lambda connection: propose_in(connection, hub, link_id, theirs, taken))
 
-    def body(connection: Connection) -> tuple[Standing, NewEpoch]:
-        stream = streams.get(connection, link_id)
-        assert stream is not None
-        ours = _standing(connection, hub, link_id)
-        epoch = sync.following_epoch(
-            int(hub.now().timestamp()), ours.sent_epochs, theirs.held_epochs
-        )
-        return ours, NewEpoch(epoch, _firm(stream, theirs.held.seq, taken) + 1, theirs.held)
 
-    return await hub.db.read(body)
+def propose_in(
+    connection: Connection, hub: Hub, link_id: LinkId, theirs: Standing, taken: Sequence[Own]
+) -> tuple[Standing, NewEpoch]:
+    """See `propose`."""
+    stream = streams.get(connection, link_id)
+    assert stream is not None
+    ours = standing_in(connection, hub, link_id)
+    epoch = sync.following_epoch(int(hub.now().timestamp()), ours.sent_epochs, theirs.held_epochs)
+    return ours, NewEpoch(epoch, _firm(stream, theirs.held.seq, taken) + 1, theirs.held)
 
 
 def _firm(stream: Stream, held: int, taken: Sequence[Own]) -> int:
@@ -200,6 +205,7 @@ async def finish(
             synced=True,
             reapplying=stream.reapplying or any(own.data is not None for own in taken),
         )
+        returned.forget(tx, link_id)
         rebuilding.reserve_numbers(tx, link_id)
         holds.released_if_synced(tx, now)
         _tell(tx, hub, link, taken, now)
@@ -218,6 +224,7 @@ async def finish(
         deliveries.let_try(tx, link_id)
         tx.wake(outgoing.deliver_topic(link_id))
         tx.wake(apply_topic(link_id))
+        tx.wake(COLLECT_TOPIC)
         fault("sync.begun")
 
     await hub.db.write(transaction)
@@ -273,7 +280,7 @@ async def keep_receipts(hub: Hub, link_id: LinkId, texts: Sequence[str]) -> None
                 receipt = receipts.open_receipt(text, key, link=link_id, of=hub.account.node_id)
             except Untrusted:
                 continue
-            if _hash_at(tx.connection, link_id, receipt.upto) == receipt.head:
+            if hash_at(tx.connection, link_id, receipt.upto) == receipt.head:
                 streams.keep_receipt(
                     tx,
                     link_id,
@@ -355,7 +362,7 @@ async def answer(hub: Hub, link_id: LinkId, theirs: Standing, begin: NewEpoch | 
         if link.state not in AGREED:
             raise NotFound("not_found", "There is no such link.")
         if begin is None:
-            return _standing(tx.connection, hub, link_id)
+            return standing_in(tx.connection, hub, link_id)
         stream = streams.lock(tx, link_id)
         known = dict(streams.epoch_table(tx.connection, link_id, "in"))
         if begin.epoch <= max(known):
@@ -376,7 +383,7 @@ async def answer(hub: Hub, link_id: LinkId, theirs: Standing, begin: NewEpoch | 
             instance=theirs.instance,
         )
         fault("sync.peer_noted")
-        return _standing(tx.connection, hub, link_id)
+        return standing_in(tx.connection, hub, link_id)
 
     found = await hub.db.write(transaction)
     if isinstance(found, HubError):
@@ -437,7 +444,7 @@ def _note(tx: Tx, link_id: str, stream: Stream, theirs: Standing, begin: NewEpoc
 
 def _rewind(tx: Tx, hub: Hub, link: Link, stream: Stream, held: Place, now: datetime) -> None:
     """Go on from where the peer says it stands in our stream, if our log has that place."""
-    if _hash_at(tx.connection, link.id, held.seq) != held.head:
+    if hash_at(tx.connection, link.id, held.seq) != held.head:
         # It holds what we do not know of: it is us who lost something, and noticed nothing.
         streams.change(tx, link.id, synced=False)
         tx.wake(SYNC_TOPIC)

@@ -11,6 +11,7 @@ from typing import Final
 from hub.actions import (
     audit,
     checkpoints,
+    collecting,
     erasures,
     holds,
     outgoing,
@@ -43,6 +44,7 @@ async def run(hub: Hub) -> None:
     await _each(hub, SILENCE)
     await _each(hub, DEADLINE)
     await checkpoints.run_due(hub)
+    await collecting.watch(hub)
     await suspicions.write_down(hub)
     await audit.sign_by_the_hour(hub)
     await hub.db.write(lambda tx: agents.forget_answers_before(tx, hub.now() - ANSWERS_KEPT))

@@ -1773,7 +1773,7 @@ def _party(side: str, data: Members) -> Party:
         side,
         data.digest("node_id"),
         data.text("name"),
-        data.text("base_url", 500),
+        data.text("base_url", 500) if "base_url" in data.raw else "",
         key_of_jwk(data.nested("identity")),
         data.number("key_set_version", 1),
     )

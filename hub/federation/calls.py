@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -49,14 +49,19 @@ async def call(
     members: dict[str, Any] | None = None,
     *,
     raw: bytes | None = None,
+    media_type: str = JSON,
+    timeout_s: float | None = None,
+    learn: Callable[[dict[str, Any]], None] | None = None,
 ) -> Said:
     """Make a signed call and believe only a signed answer.
+
+    `learn` is shown the answer before that: it may bring the key it is signed by, with a proof.
 
     Raises what the transport raises, and Unavailable(answer_unsigned) for an answer nobody we
     know has signed: proxies answer too, and their word changes nothing.
     """
     body = raw if raw is not None else strict_json.dump(members).encode() if members else b""
-    headers = {"content-type": JSON} if body else {}
+    headers = {"content-type": media_type} if body else {}
     request = HttpRequest(method, url, headers, body)
     signed = http_signatures.sign_request(request, _signer(hub, find_key), hub.now())
     answer = await transport.request(
@@ -65,8 +70,11 @@ async def call(
         {**headers, **signed},
         body or None,
         max_bytes=hub.limits.peer_answer_bytes,
+        timeout_s=timeout_s,
     )
     try:
+        if learn is not None:
+            learn(strict_json.parse(answer.body, max_bytes=hub.limits.peer_answer_bytes))
         http_signatures.verify_response(
             HttpResponse(answer.status, answer.headers, answer.body), request, find_key, hub.now()
         )
@@ -121,10 +129,11 @@ class Pinned:
 
     hub: Hub
     keys: peers.PeerKeys
+    more: Mapping[str, PublicKey] = field(default_factory=dict)  # that proved themselves
 
     def __call__(self, kid: str) -> PublicKey | None:
         """The peer's key of this name, if it is in force."""
-        return self.keys.http_key(kid, self.hub.now())
+        return self.keys.http_key(kid, self.hub.now()) or self.more.get(kid)
 
     @property
     def signer(self) -> PrivateKey:
@@ -132,9 +141,9 @@ class Pinned:
         return keyring.http_key(self.hub, self.keys.told)
 
 
-def pinned(hub: Hub, keys: peers.PeerKeys) -> Pinned:
+def pinned(hub: Hub, keys: peers.PeerKeys, more: Mapping[str, PublicKey] | None = None) -> Pinned:
     """For calls to a peer: it is asked with a key that it knows."""
-    return Pinned(hub, keys)
+    return Pinned(hub, keys, {} if more is None else more)
 
 
 def _signer(hub: Hub, find_key: FindKey) -> PrivateKey:

@@ -11,6 +11,7 @@ what its link may have, so nobody can use up what is another's.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -21,29 +22,43 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from hub.actions import inbox, invitations, keyring, outbox, peer_keys, peers, suspicions, syncing
+from hub.actions import (
+    collecting,
+    invitations,
+    keyring,
+    outbox,
+    peer_keys,
+    peers,
+    suspicions,
+    syncing,
+    turns,
+)
 from hub.actions import keys as own_keys
 from hub.actions.context import Hub
 from hub.domain.limits import Buckets, Places
 from hub.errors import HubError, Refused, Unavailable, Untrusted
-from hub.faults import fault
+from hub.federation import receive
+from hub.federation.polls import Polls
 from hub.federation.problems import problem_for
 from hub.ids import LinkId
 from hub.protocol import (
     http_signatures,
     linking,
     node_document,
-    signing,
     strict_json,
     sync,
     versions,
 )
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
 from hub.protocol.keys import MAX_KEY_SET, KeySet, KeyUse, PublicKey
-from hub.protocol.message import MAX_BATCH, MAX_BATCH_BYTES, parse_batch
-from hub.protocol.problems import MEDIA_TYPE
+from hub.protocol.members import Members
+from hub.protocol.message import MAX_BATCH, MAX_BATCH_BYTES, parse_batch, read_messages
+from hub.protocol.problems import MEDIA_TYPE, STATUS
+from hub.protocol.receipts import MAX_RECEIPT
 
 JSON: Final = "application/json"
+BYTES: Final = "application/octet-stream"
+MAX_PART: Final = 1024 * 1024  # of a file that a peer pushes
 MAX_KEYS_CALL: Final = 2 * MAX_KEY_SET  # a key set and every change of the identity
 DOCUMENT_VALIDITY: Final = timedelta(days=1)
 _KEYS_FOR_S: Final = 5.0  # how long pinned keys are remembered without looking again
@@ -120,6 +135,7 @@ class Route:
     caller: Caller
     max_body: int
     handler: Handler
+    media_type: str = JSON  # of the body
 
     @property
     def pattern(self) -> re.Pattern[str]:
@@ -136,12 +152,22 @@ class Door:
         self._strangers = Buckets(hub.limits.networks_remembered)
         self._rates = Buckets(hub.limits.networks_remembered)
         self._places = Places()
+        self._polls = Polls(hub)
         self._routes = [(route, route.pattern) for route in ROUTES]
 
     @property
     def hub(self) -> Hub:
         """The node behind the door."""
         return self._hub
+
+    @property
+    def polls(self) -> Polls:
+        """The calls that wait for news."""
+        return self._polls
+
+    def alone(self, *key: str) -> contextlib.AbstractContextManager[None]:
+        """The only place for this. Raises Unavailable(overloaded)."""
+        return self._places.hold(key, 1)
 
     def find(self, method: str, target: str) -> tuple[Route, Mapping[str, str]]:
         """The route of a call. Raises Refused(not_found)."""
@@ -226,8 +252,8 @@ class Door:
             route, params = self.find(call.method, call.target)
             if len(call.body) > route.max_body:
                 raise Refused("too_large", "The request is too large.")
-            if call.body and call.headers.get("content-type") != JSON:
-                raise Refused("unsupported_media_type", "Send application/json.")
+            if call.body and call.headers.get("content-type") != route.media_type:
+                raise Refused("unsupported_media_type", "Send {wanted}.", wanted=route.media_type)
             if route.caller is not Caller.PEER:
                 reply = await route.handler(self, Visit(call, params, None))
             else:
@@ -431,33 +457,12 @@ async def _messages(door: Door, visit: Visit) -> Reply:
     assert visit.keys is not None
     hub, keys = door.hub, visit.keys
     link_id = LinkId(visit.params["lid"])
-    stopped: HubError | None = None
-    verified = []
-    # What a `link.keys` of this very batch brings is tried on the messages behind it.
-    announced: dict[str, PublicKey] = {}
-    for wire in parse_batch(visit.call.body):
-        try:
-            kid = signing.peek_kid(wire.env)
-            if kid not in announced and kid not in keys.msg:
-                keys = await door.fresh_keys(link_id)
-            one = signing.open_sealed(
-                wire,
-                announced.get(kid) or keys.msg_key(kid),
-                link=link_id,
-                sender=keys.peer_node_id,
-                receiver=hub.account.node_id,
-            )
-            verified.append(one)
-            if one.envelope.type == "link.keys":
-                announced |= peer_keys.announced_keys(keys.identity, keys.peer_node_id, one.data)
-        except HubError as error:
-            stopped = error
-            break
-    fault("inbox.verified")
-    accepted = await inbox.accept(hub, link_id, verified, stopped)
-    if announced:
+    batch = parse_batch(visit.call.body)
+    received = await receive.take(hub, keys, batch, lambda: door.fresh_keys(link_id))
+    accepted = received.accepted
+    if received.new_keys:
         door.forget_keys()
-    if verified and not accepted.news:
+    if received.replayed:
         suspicions.note(hub, "replay", link_id, came_from=visit.call.network)
     if accepted.stopped is None:
         return _json(200, {"receipt": accepted.receipt})
@@ -470,9 +475,27 @@ async def _messages(door: Door, visit: Visit) -> Reply:
 
 
 async def _sync(door: Door, visit: Visit) -> Reply:
-    theirs, begin = sync.parse_sync(visit.call.body)
-    ours = await syncing.answer(door.hub, LinkId(visit.params["lid"]), theirs, begin)
-    return _json(200, sync.dump_sync(ours))
+    link_id = LinkId(visit.params["lid"])
+    said = strict_json.parse(visit.call.body, max_bytes=sync.MAX_SYNC, what="sync")
+    theirs, begin = sync.read_sync(said)
+    assert visit.keys is not None
+    if not visit.keys.collects:
+        ours = await syncing.answer(door.hub, link_id, theirs, begin)
+        return _json(200, sync.dump_sync(ours))
+    if said.get("refused") == "clone_detected":
+        await syncing.held_as_clone(door.hub, link_id)
+    if (noted := sync.read_noted(said)) is not None:
+        await turns.noted(door.hub, link_id, theirs, noted)
+    ours = await syncing.answer(door.hub, link_id, theirs, begin)
+    turn = await turns.turn(door.hub, link_id, theirs)
+    return _json(200, sync.dump_sync(ours) | ({} if turn is None else sync.dump_turn(turn)))
+
+
+async def _handed_back(door: Door, visit: Visit) -> Reply:
+    """A peer that cannot be called hands back a page of our own log."""
+    said = strict_json.parse(visit.call.body, max_bytes=MAX_BATCH_BYTES, what="log")
+    following = await turns.take_page(door.hub, LinkId(visit.params["lid"]), read_messages(said))
+    return _json(200, {"from": following})
 
 
 async def _keys(door: Door, visit: Visit) -> Reply:
@@ -501,6 +524,45 @@ async def _keys(door: Door, visit: Visit) -> Reply:
     return door.signed_for_teller(visit.call, _json(200, members), known.told)
 
 
+async def _our_keys(door: Door, visit: Visit) -> Reply:
+    """What a peer that we cannot call has to be told of our keys."""
+    assert visit.keys is not None
+    said = await own_keys.telling(door.hub, visit.keys.link_id) if visit.keys.collects else None
+    if said is None:
+        raise Refused("not_found", "There is nothing to tell.")
+    return _json(200, {**collecting.telling_members(said), "version": said.version})
+
+
+async def _hand_in(door: Door, visit: Visit) -> Reply:
+    assert visit.keys is not None
+    link_id = visit.keys.link_id
+    if not visit.keys.collects:
+        raise Refused("not_found", "Receipts are answers to messages here.")
+    said = Members(strict_json.parse(visit.call.body, max_bytes=MAX_BATCH_BYTES), "receipts")
+    if said.has("receipts"):
+        texts = [str(one) for one in said.array("receipts", peers.RECEIPTS_AT_ONCE)]
+        await syncing.keep_receipts(door.hub, link_id, texts)
+    if said.has("receipt"):
+        receipt = said.text("receipt", MAX_RECEIPT)
+        if said.has("keys"):
+            taken = Members(said.nested("keys"), "receipts")
+            await collecting.keys_taken(
+                door.hub,
+                link_id,
+                receipt,
+                version=taken.number("version", 1),
+                upto=taken.number("upto"),
+                contested=taken.number("contested"),
+            )
+            door.forget_keys()
+        else:
+            stopped = said.text("stopped", 64) if said.has("stopped") else None
+            if stopped is not None and stopped not in STATUS:
+                raise said.flaw("stopped")
+            await collecting.hand_in(door.hub, link_id, receipt, stopped)
+    return _json(200, {})
+
+
 async def _receipts(door: Door, visit: Visit) -> Reply:
     upto = _number(visit.call, "from", 1)
     found = await peers.issued_receipts(door.hub, LinkId(visit.params["lid"]), upto)
@@ -511,6 +573,9 @@ async def _log(door: Door, visit: Visit) -> Reply:
     query = _query(visit.call)
     if query.get("dir") not in {"in", "out"}:
         raise Refused("malformed", "Say dir=in or dir=out.")
+    assert visit.keys is not None
+    if visit.keys.collects and query["dir"] == "in":
+        return await _collect(door, visit)
     found = await peers.log(
         door.hub,
         LinkId(visit.params["lid"]),
@@ -520,6 +585,43 @@ async def _log(door: Door, visit: Visit) -> Reply:
         limit=min(_number(visit.call, "limit", MAX_BATCH), MAX_BATCH),
     )
     return _json(200, {"messages": [{"env": one.env, "data": one.data} for one in found]})
+
+
+async def _collect(door: Door, visit: Visit) -> Reply:
+    """What is for a peer that we cannot call; where there is nothing, the answer may wait."""
+    hub, link_id = door.hub, LinkId(visit.params["lid"])
+    start = max(1, _number(visit.call, "from", 1))
+    limit = min(_number(visit.call, "limit", MAX_BATCH), MAX_BATCH)
+    with_files = _query(visit.call).get("files") != "no"
+    await collecting.seen(hub, link_id)
+
+    async def look() -> collecting.Waiting:
+        return await collecting.waiting(hub, link_id, start, limit, with_files=with_files)
+
+    found = await door.polls.first(link_id, look, _number(visit.call, "wait", 0))
+    members: dict[str, Any] = {
+        "messages": [{"env": one.env, "data": one.data} for one in found.messages]
+    }
+    if found.keys:
+        members["keys"] = True
+    if found.files:
+        members["files"] = [
+            {"sha256": one.sha256, "size": one.size, "have": one.have} for one in found.files
+        ]
+    return _json(200, members)
+
+
+async def _push(door: Door, visit: Visit) -> Reply:
+    link_id, digest = LinkId(visit.params["lid"]), visit.params["digest"]
+    start = _number(visit.call, "from", 0)
+    with door.alone("push", link_id, digest):
+        done = await collecting.take_part(door.hub, link_id, digest, start, visit.call.body)
+    return _json(201 if done.whole else 200, {"have": done.have})
+
+
+async def _not_there(door: Door, visit: Visit) -> Reply:
+    await collecting.not_there(door.hub, LinkId(visit.params["lid"]), visit.params["digest"])
+    return _json(200, {})
 
 
 async def _blob(door: Door, visit: Visit) -> Reply:
@@ -580,9 +682,14 @@ ROUTES: Final = (
     Route("POST", "/txp/v1/links/{lid}/messages", Caller.PEER, MAX_BATCH_BYTES, _messages),
     Route("POST", "/txp/v1/links/{lid}/sync", Caller.PEER, sync.MAX_SYNC, _sync),
     Route("POST", "/txp/v1/links/{lid}/keys", Caller.TELLER, MAX_KEYS_CALL, _keys),
+    Route("GET", "/txp/v1/links/{lid}/keys", Caller.PEER, _SMALL, _our_keys),
     Route("GET", "/txp/v1/links/{lid}/log", Caller.PEER, _SMALL, _log),
+    Route("POST", "/txp/v1/links/{lid}/log", Caller.PEER, MAX_BATCH_BYTES, _handed_back),
     Route("GET", "/txp/v1/links/{lid}/receipts", Caller.PEER, _SMALL, _receipts),
+    Route("POST", "/txp/v1/links/{lid}/receipts", Caller.PEER, MAX_BATCH_BYTES, _hand_in),
     Route("GET", "/txp/v1/links/{lid}/blobs/{digest}", Caller.PEER, _SMALL, _blob),
     Route("HEAD", "/txp/v1/links/{lid}/blobs/{digest}", Caller.PEER, _SMALL, _blob),
+    Route("PUT", "/txp/v1/links/{lid}/blobs/{digest}", Caller.PEER, MAX_PART, _push, BYTES),
+    Route("DELETE", "/txp/v1/links/{lid}/blobs/{digest}", Caller.PEER, _SMALL, _not_there),
 )
 """Every route of the door. A test classifies each by its caller."""

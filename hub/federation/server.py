@@ -45,6 +45,10 @@ def add_routes(app: web.Application, door: Door, trusted_proxies: Collection[str
             suspicions.note(door.hub, error.code, came_from=call.network)
             return _plain(door.problem(error), close=True)
 
+    async def close(_app: web.Application) -> None:
+        door.polls.close()  # a stop does not wait for calls that wait for news
+
+    app.on_shutdown.append(close)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, handle)
 

@@ -1,8 +1,12 @@
-"""Our half of a sync: ask the peer where it stands, take back what we lost, begin an epoch."""
+"""Our half of a sync: ask the peer where it stands, take back what we lost, begin an epoch.
+
+A node that nobody can call also makes the calls of the other half, see hub/actions/turns.py.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 from hub.actions import peers, syncing
 from hub.actions.context import Hub
@@ -14,8 +18,17 @@ from hub.federation import calls
 from hub.federation.client import PeerTransport
 from hub.ids import LinkId
 from hub.protocol.members import Members
-from hub.protocol.message import MAX_BATCH, MAX_DATA, MAX_ENV, WireMessage
-from hub.protocol.sync import NewEpoch, Place, Standing, dump_sync, read_sync
+from hub.protocol.message import MAX_BATCH, dump_batch, read_messages
+from hub.protocol.sync import (
+    NewEpoch,
+    Place,
+    Standing,
+    Turn,
+    dump_noted,
+    dump_sync,
+    read_sync,
+    read_turn,
+)
 
 
 async def synchronize(hub: Hub, transport: PeerTransport, link_id: LinkId) -> bool:
@@ -26,6 +39,8 @@ async def synchronize(hub: Hub, transport: PeerTransport, link_id: LinkId) -> bo
     session = _Session(hub, transport, keys)
     try:
         await session.run()
+        if hub.account.outbound_only:
+            await session.make_their_calls()
     except (Refused, Untrusted, Unavailable) as error:
         if error.code == "clone_detected":
             await syncing.held_as_clone(hub, link_id)
@@ -59,6 +74,56 @@ class _Session:
         await syncing.finish(hub, link_id, theirs, begin, taken)
         if taken:
             await self._fetch_receipts(taken[0].envelope.seq)
+
+    async def make_their_calls(self) -> None:
+        """Where the peer is not synced and waits for us: hand back, note down, say so.
+
+        Raises what stopped it; nothing is lost.
+        """
+        hub, link_id = self._hub, self._link_id
+        theirs, turn = await self._question()
+        for _ in range(_MOST_TURNS):
+            if turn is None:
+                return
+            if turn.lost_from is not None:
+                await self._hand_back(turn.lost_from)
+                theirs, turn = await self._question()
+                continue
+            if turn.begin is None:
+                raise Untrusted("malformed", "The partner does not say what it waits for.")
+            try:
+                await syncing.answer(hub, link_id, theirs, turn.begin)
+            except Refused as error:
+                if error.code == "clone_detected":
+                    await self._question({"refused": error.code})
+                raise
+            fault("sync.their_epoch_noted")
+            theirs, turn = await self._question(dump_noted(turn.begin))
+        raise Unavailable("sync_required", "The partner's node does not come to an end of it.")
+
+    async def _question(
+        self, more: dict[str, object] | None = None
+    ) -> tuple[Standing, Turn | None]:
+        ours = await syncing.standing(self._hub, self._link_id)
+        said = await self._call("POST", "/sync", members=dump_sync(ours) | (more or {}))
+        return read_sync(said)[0], read_turn(said)
+
+    async def _hand_back(self, start: int) -> None:
+        """Give the peer its own messages from there on, as we hold them."""
+        hub, link_id = self._hub, self._link_id
+        first = start
+        held = (await syncing.standing(hub, link_id)).held.seq
+        while start <= held:
+            page = await peers.log(hub, link_id, ours=False, start=start, limit=MAX_BATCH)
+            said = await self._call("POST", "/log", raw=dump_batch(page))
+            following = Members(said, "log").number("from", 1)
+            if following == start:
+                raise Untrusted("malformed", "The partner asks for the same again.")
+            start, first = following, min(first, following)
+        texts = await peers.issued_receipts(hub, link_id, first)
+        for at in range(0, len(texts), _RECEIPTS_IN_A_CALL):
+            some = texts[at : at + _RECEIPTS_IN_A_CALL]
+            await self._call("POST", "/receipts", members={"receipts": some})
 
     async def _call(self, method: str, path: str, **how: object) -> dict[str, object]:
         said = await calls.call(
@@ -102,7 +167,7 @@ class _Session:
         after = known
         while after.seq < held.seq:
             said = await self._call("GET", f"/log?dir=out&from={after.seq + 1}&limit={MAX_BATCH}")
-            page = [_wire(one) for one in Members(said, "log").array("messages", MAX_BATCH)]
+            page = read_messages(said)
             if not page:
                 raise Unavailable("log_incomplete", "The partner's log ends before its own place.")
             for wire in page:
@@ -124,14 +189,9 @@ class _Session:
         )
 
 
+_RECEIPTS_IN_A_CALL: Final = 20  # however large each is
+_MOST_TURNS: Final = 5  # of one sync: each ends a step, and a step is begun anew at most once
+
+
 class _OtherHistory(Exception):  # noqa: N818 - what was found
     """The peer's copy of our log does not follow from the place we compared at."""
-
-
-def _wire(item: object) -> WireMessage:
-    data = Members(item, "log")
-    env = data.text("env", MAX_ENV)
-    match item:
-        case {"data": None}:
-            return WireMessage(env, None)
-    return WireMessage(env, data.text("data", MAX_DATA))

@@ -35,7 +35,7 @@ class AgreementParty:
 
     node_id: str
     name: str
-    base_url: str
+    base_url: str  # empty: this party cannot be called, it makes every call itself
     identity: PublicKey
     key_set_version: int
 
@@ -115,6 +115,8 @@ def parse(text: str) -> Agreement:
     data = Members(strict_json.parse(text, max_bytes=MAX_AGREEMENT, what="agreement"), "agreement")
     offers = Members(data.nested("offers"), "agreement")
     inviter, invitee = (_party(data.nested(role)) for role in ("inviter", "invitee"))
+    if not inviter.base_url:
+        raise data.flaw("an inviter has an address: it was called")
     if inviter.node_id == invitee.node_id or inviter.identity == invitee.identity:
         raise data.flaw("a node cannot agree with itself")
     agreement = Agreement(
@@ -174,7 +176,7 @@ def _party_members(party: AgreementParty) -> dict[str, Any]:
     return {
         "node_id": party.node_id,
         "name": party.name,
-        "base_url": party.base_url,
+        **({"base_url": party.base_url} if party.base_url else {}),
         "identity": party.identity.jwk,
         "key_set_version": party.key_set_version,
     }
@@ -182,8 +184,10 @@ def _party_members(party: AgreementParty) -> dict[str, Any]:
 
 def _party(parsed: dict[str, Any]) -> AgreementParty:
     data = Members(parsed, "agreement")
-    base_url = data.text("base_url", MAX_URL)
-    check_base_url(base_url)
+    base_url = ""
+    if data.has("base_url"):
+        base_url = data.text("base_url", MAX_URL)
+        check_base_url(base_url)
     return AgreementParty(
         node_id=data.node_id("node_id"),
         name=data.text("name", MAX_SHORT),

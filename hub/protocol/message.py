@@ -153,9 +153,12 @@ def parse_batch(body: bytes) -> list[WireMessage]:
 
     Only their sizes are judged here; nothing is believed before `open_sealed`.
     """
-    parsed = strict_json.parse(body, max_bytes=MAX_BATCH_BYTES, what="batch")
-    batch = Members(parsed, "batch")
-    return [_wire(item) for item in batch.array("messages", MAX_BATCH)]
+    return read_messages(strict_json.parse(body, max_bytes=MAX_BATCH_BYTES, what="batch"))
+
+
+def read_messages(parsed: dict[str, Any]) -> list[WireMessage]:
+    """The messages in a parsed batch or part of a log. Raises `Untrusted(malformed)`."""
+    return [_wire(item) for item in Members(parsed, "batch").array("messages", MAX_BATCH)]
 
 
 def dump_batch(messages: Sequence[WireMessage]) -> bytes:

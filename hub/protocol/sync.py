@@ -53,6 +53,14 @@ class NewEpoch:
     base: Place  # the other side's `held` that this was decided on
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the own sync of an answering side waits for that cannot call the other itself."""
+
+    lost_from: int | None = None  # it lacks its own messages from here on: hand them back
+    begin: NewEpoch | None = None  # the epoch it wants to begin: note it down
+
+
 def expected_epoch(table: EpochTable, seq: int) -> int:
     """The epoch that speaks for this position: the latest that begins at or below it."""
     return max((epoch for epoch, start in table.items() if start <= seq), default=1)
@@ -78,12 +86,27 @@ def dump_sync(standing: Standing, begin: NewEpoch | None = None) -> dict[str, An
         "held_epochs": _table(standing.held_epochs),
     }
     if begin is not None:
-        members["begin"] = {
-            "epoch": begin.epoch,
-            "start_seq": begin.start_seq,
-            "base": _place(begin.base),
-        }
+        members["begin"] = _epoch(begin)
     return members
+
+
+def dump_turn(turn: Turn) -> dict[str, Any]:
+    """The member of an answer that says what the answering side waits for."""
+    members: dict[str, Any] = {}
+    if turn.lost_from is not None:
+        members["lost_from"] = turn.lost_from
+    if turn.begin is not None:
+        members["begin"] = _epoch(turn.begin)
+    return {"turn": members}
+
+
+def dump_noted(noted: NewEpoch) -> dict[str, Any]:
+    """The member of a call that says which epoch of the called side the caller noted down."""
+    return {"noted": _epoch(noted)}
+
+
+def _epoch(begin: NewEpoch) -> dict[str, Any]:
+    return {"epoch": begin.epoch, "start_seq": begin.start_seq, "base": _place(begin.base)}
 
 
 def parse_sync(body: bytes) -> tuple[Standing, NewEpoch | None]:
@@ -103,13 +126,32 @@ def read_sync(parsed: dict[str, Any]) -> tuple[Standing, NewEpoch | None]:
         sent_epochs=_read_table(data, "sent_epochs"),
         held_epochs=_read_table(data, "held_epochs"),
     )
-    if not data.has("begin"):
-        return standing, None
-    begin = Members(data.nested("begin"), "sync")
-    return standing, NewEpoch(
-        begin.number("epoch", 2, _MOST_EPOCH),
-        begin.number("start_seq", 1),
-        _read_place(begin, "base"),
+    return standing, _read_epoch(data, "begin")
+
+
+def read_turn(parsed: dict[str, Any]) -> Turn | None:
+    """What the answering side waits for; None for nothing. Raises Untrusted(malformed)."""
+    data = Members(parsed, "sync")
+    if not data.has("turn"):
+        return None
+    turn = Members(data.nested("turn"), "sync")
+    lost_from = turn.number("lost_from", 1) if turn.has("lost_from") else None
+    return Turn(lost_from, _read_epoch(turn, "begin"))
+
+
+def read_noted(parsed: dict[str, Any]) -> NewEpoch | None:
+    """The epoch of ours that the caller noted down, if it says so. Raises Untrusted(malformed)."""
+    return _read_epoch(Members(parsed, "sync"), "noted")
+
+
+def _read_epoch(data: Members, name: str) -> NewEpoch | None:
+    if not data.has(name):
+        return None
+    epoch = Members(data.nested(name), "sync")
+    return NewEpoch(
+        epoch.number("epoch", 2, _MOST_EPOCH),
+        epoch.number("start_seq", 1),
+        _read_place(epoch, "base"),
     )
 
 

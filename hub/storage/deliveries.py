@@ -12,7 +12,7 @@ from hub.ids import LinkId
 from hub.storage import statements
 from hub.storage.database import Tx, for_update
 from hub.storage.statements import Query, columns_of
-from hub.storage.tables import deliveries, streams
+from hub.storage.tables import deliveries, links, streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Delivery:
     failing_since: datetime | None
     last_error: str | None
     last_ok_at: datetime | None
+    collected_at: datetime | None
     paced_until: datetime | None
     lease_owner: str | None
     lease_until: datetime | None
@@ -59,7 +60,12 @@ _PENDING: Final = Query(
         deliveries.c.failing_since,
     )
     .join(streams, streams.c.link_id == deliveries.c.link_id)
-    .where(streams.c.out_seq > streams.c.receipted_seq, streams.c.synced.is_(True))
+    .join(links, links.c.id == deliveries.c.link_id)
+    .where(
+        streams.c.out_seq > streams.c.receipted_seq,
+        streams.c.synced.is_(True),
+        links.c.peer_base_url != "",
+    )
     .order_by(deliveries.c.link_id),
     Pending,
 )
@@ -73,7 +79,10 @@ def get(connection: Connection, link_id: str) -> Delivery:
 
 
 def pending(connection: Connection) -> list[Pending]:
-    """Links with messages that have no receipt, and when each may be tried next."""
+    """Links with messages that have no receipt, and when each may be tried next.
+
+    Only of peers we can call; the others collect what is for them.
+    """
     return _PENDING.all(connection)
 
 
@@ -91,6 +100,11 @@ def succeeded(tx: Tx, link_id: str, at: datetime) -> None:
             "last_ok_at": at,
         },
     )
+
+
+def collected(tx: Tx, link_id: str, at: datetime) -> None:
+    """The peer asked what is for it."""
+    statements.change(tx, deliveries, {"link_id": link_id}, {"collected_at": at})
 
 
 def pace(tx: Tx, link_id: str, until: datetime) -> None:

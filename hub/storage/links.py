@@ -83,6 +83,11 @@ class Link:
     keys_call: bool
     told_version: int | None
 
+    @property
+    def collects(self) -> bool:
+        """Whether the peer cannot be called: it makes every call, and collects what is for it."""
+        return not self.peer_base_url
+
 
 @dataclass(frozen=True, slots=True)
 class LinkKey:
@@ -214,10 +219,10 @@ def keys(connection: Connection, link_id: str) -> list[LinkKey]:
 
 
 def waiting_for_keys_call(connection: Connection) -> list[LinkId]:
-    """Links whose peer has to be told our keys by a call of its own."""
+    """Links whose peer we have to tell our keys by a call of its own; one that collects asks."""
     query = (
         select(links.c.id)
-        .where(links.c.keys_call, links.c.closed_at.is_(None))
+        .where(links.c.keys_call, links.c.closed_at.is_(None), links.c.peer_base_url != "")
         .order_by(links.c.id)
     )
     return [LinkId(one) for one in connection.execute(query).scalars()]

@@ -24,6 +24,7 @@ class Node:
     language: str
     created_at: datetime
     run: str | None
+    run_began_at: datetime | None
     instance: str | None
     held_at: datetime | None
 

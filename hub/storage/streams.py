@@ -101,6 +101,7 @@ _UNSYNCED: Final[Query[tuple[LinkId, datetime | None]]] = Query(
     .join(links, links.c.id == streams.c.link_id)
     .where(
         streams.c.synced.is_(False),
+        links.c.peer_base_url != "",
         links.c.closed_at.is_(None) | (links.c.closed_at > bindparam("closed_before")),
     )
     .order_by(streams.c.link_id),
@@ -239,6 +240,7 @@ def unsynced(
 ) -> list[tuple[LinkId, datetime | None]]:
     """Links whose peer must be asked where it stands, and when each may be tried next.
 
+    A peer we cannot call asks for us (hub/actions/turns.py).
     A link closed before that instant has nothing to say any more, and its peer may be gone.
     """
     return _UNSYNCED.all(connection, closed_before=closed_before)

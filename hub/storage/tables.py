@@ -71,6 +71,7 @@ node = Table(
     Column("created_at", Instant, nullable=False),
     Column("run", String(32)),  # from the first process at work until all are gone
     Column("instance", String(32)),  # the keys directory it last worked with: another after restore
+    Column("run_began_at", Instant),
     Column("held_at", Instant),  # restored then: mail and desks wait; null: nothing is held
 )
 
@@ -371,6 +372,17 @@ voided = Table(
     UniqueConstraint("link_id", "direction", "hash"),
 )
 
+returned = Table(
+    "returned",
+    metadata,
+    # own messages that a peer we cannot call handed back, until the sync that lacks them ends
+    Column("link_id", String(36), ForeignKey("links.id"), primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("hash", String(43), nullable=False),
+    Column("env", Text, nullable=False),
+    Column("data", Text),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,
@@ -380,6 +392,7 @@ deliveries = Table(
     Column("failing_since", Instant),
     Column("last_error", Text),
     Column("last_ok_at", Instant),
+    Column("collected_at", Instant),  # when a peer we cannot call last asked what is for it
     Column("paced_until", Instant),  # the agreed rate allows nothing new before; null: at once
     Column("lease_owner", String(32)),  # the process that works this link
     Column("lease_until", Instant),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
 from hub.actions import (
+    collecting,
     files,
     inbox,
     invitations,
@@ -22,6 +25,7 @@ from hub.actions.context import Hub
 from hub.domain.delivery import backoff
 from hub.errors import HubError
 from hub.federation.client import PeerTransport
+from hub.federation.collect import Stopped, collect
 from hub.federation.deliver import deliver
 from hub.federation.fetch import fetch
 from hub.federation.key_calls import tell_keys
@@ -32,6 +36,8 @@ from hub.logs import get_logger
 from hub.workers.loop import Lanes
 
 APPLY_AGAIN: Final = timedelta(seconds=1)  # after our side failed at a message
+FILES_AGAIN: Final = timedelta(seconds=30)  # after a file could not be pushed
+AT_ONCE_AGAIN_S: Final = 1.0  # after a peer said at once that there is nothing
 _log = get_logger("hub.workers")
 
 
@@ -101,6 +107,66 @@ class Syncs:
 
     async def idle(self) -> None:
         """Return when no sync is under way."""
+        await self._lanes.idle()
+
+
+class Collections:
+    """Asks every peer what is for us, all the time: the work of a node that nobody can call."""
+
+    topic = runs.COLLECT_TOPIC
+
+    def __init__(
+        self, hub: Hub, transport: PeerTransport, *, wait_s: float = 0.0, wait: bool = False
+    ) -> None:
+        """Peers may let an answer wait for `wait_s`; without that a turn asks each once."""
+        self._hub = hub
+        self._transport = transport
+        self._wait_s = wait_s
+        self._lanes = Lanes(hub.limits.collections_at_once)
+        self._wait = wait
+        self._stop = asyncio.Event()
+        self._files_at: dict[LinkId, datetime] = {}  # not before: pushing one failed
+
+    async def turn(self) -> datetime | None:
+        """Start asking every peer that is due."""
+        now = self._hub.now()
+        later: list[datetime] = []
+        for link_id, next_at in await collecting.due(self._hub):
+            if next_at is not None and next_at > now:
+                later.append(next_at)
+            elif await leases.hold(self._hub, link_id):
+                self._lanes.start(link_id, partial(self._one, link_id))
+        if self._wait:
+            await self._lanes.idle()
+        return min(later, default=None)
+
+    async def _one(self, link_id: LinkId) -> None:
+        clock = self._hub.clock
+        started = clock.monotonic()
+        with contextlib.suppress(Stopped):
+            found = await collect(
+                self._hub,
+                self._transport,
+                link_id,
+                wait_s=self._wait_s,
+                with_files=self._files_at.get(link_id, self._hub.now()) <= self._hub.now(),
+                stop=self._stop,
+            )
+            if found.files_failed:
+                self._files_at[link_id] = self._hub.now() + FILES_AGAIN
+            if found.failed or self._stop.is_set():
+                return
+            if not self._wait_s and not found.news:
+                return
+            if not found.news and clock.monotonic() - started < self._wait_s / 2:
+                await clock.sleep(AT_ONCE_AGAIN_S)  # a peer that does not let us wait
+            if await leases.hold(self._hub, link_id):
+                self._lanes.start(link_id, partial(self._one, link_id))
+
+    async def idle(self) -> None:
+        """Return when nobody is being asked; nobody is any more from now on."""
+        if self._wait_s:
+            self._stop.set()
         await self._lanes.idle()
 
 

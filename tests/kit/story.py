@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -38,7 +38,7 @@ from hub.storage.attachments import Attachment
 from hub.storage.handoffs import Handoff, Hop
 from hub.storage.inbox import InboxState
 from hub.storage.outbox import OutboxRow
-from hub.workers.cranks import Timers
+from hub.workers.cranks import Collections, Timers
 from tests.kit.network import Company, Network
 
 T = TypeVar("T")
@@ -422,8 +422,18 @@ class Story(Network):
         self.erased: set[str] = set()  # hand-offs of which a side dropped the texts
         self.refusals_expected = False  # whether somebody lies in this story
 
+<<<<<<< HEAD
     async def company(self, name: str, *, database: str = "", **limits: Any) -> Firm:
         made = await super().company(name, database=database, **limits)
+=======
+    async def company(
+        self, name: str, *, database: str = "", outbound_only: bool = False, **limits: Any
+    ) -> Firm:
+        data = self.root / f"node{len(self.companies)}"
+        data.mkdir(parents=True)
+        url = database or await self._new_database(data)
+        made = await super().company(name, database=url, outbound_only=outbound_only, **limits)
+>>>>>>> c91a7ab (federation: Nodes that nobody can call collect what is for them, and are synced by their own calls.)
         firm = Firm(
             made.name, made.hub, made.settings, made.transport, made.cranks, made.dispatcher, self
         )
@@ -433,11 +443,16 @@ class Story(Network):
         self.companies[name] = firm
         return firm
 
-    async def linked(self, *names: str) -> list[Firm]:
-        """Companies of which each is linked with the next, on the usual terms."""
-        firms = [await self.company(name) for name in names]
+    async def linked(self, *names: str, outbound_only: Collection[str] = ()) -> list[Firm]:
+        """Companies of which each is linked with the next, on the usual terms.
+
+        Nobody can call those that are `outbound_only`.
+        """
+        firms = [
+            await self.company(name, outbound_only=name in outbound_only) for name in names
+        ]
         for above, below in itertools.pairwise(firms):
-            await self.link(above, below)
+            await self.link(*((below, above) if above.name in outbound_only else (above, below)))
         return firms
 
     @property
@@ -468,7 +483,7 @@ class Story(Network):
             return
         for _ in range(MOST_ROUNDS):
             busy = [firm for firm in self.firms if firm.woken and not self._is_cut_off(firm)]
-            if not busy:
+            if not busy and not await self._collect():
                 return
             for firm in busy:
                 topics, firm.woken = firm.woken, set()
@@ -476,6 +491,15 @@ class Story(Network):
                     if crank.topic in topics:
                         await self._turn(firm, crank)
         raise AssertionError("the letters never come to rest")
+
+    async def _collect(self) -> bool:
+        """Those whom nobody can call ask what is for them, all the time; whether there was any."""
+        before = self.wire.moved
+        for firm in self.firms:
+            for crank in firm.cranks:
+                if isinstance(crank, Collections) and not self._is_cut_off(firm):
+                    await self._turn(firm, crank)
+        return self.wire.moved != before
 
     async def pass_time(self, **how_far: float) -> None:
         """Let time pass, and let everything that becomes due happen when it is due."""
@@ -530,10 +554,10 @@ class Story(Network):
     async def check_books(self) -> None:
         """Nothing is lost, nothing lies about, and the two sides of every hand-off agree."""
         await self.deliver()
-        sent = len(self.wire.sent)
+        sent = self.wire.moved
         await self._turn_all()
         everybody = not self.wire.down
-        assert len(self.wire.sent) == sent or not everybody, (
+        assert self.wire.moved == sent or not everybody, (
             "work lay about that nobody was told of"
         )
         states: dict[str, dict[str, Handoff]] = {}

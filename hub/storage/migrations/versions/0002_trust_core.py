@@ -130,6 +130,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("link_id", "version", name=op.f("pk_own_keys")),
     )
     op.create_table(
+        "returned",
+        sa.Column("link_id", sa.String(length=36), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.String(length=43), nullable=False),
+        sa.Column("env", sa.Text(), nullable=False),
+        sa.Column("data", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["link_id"], ["links.id"], name=op.f("fk_returned_link_id")),
+        sa.PrimaryKeyConstraint("link_id", "seq", name=op.f("pk_returned")),
+    )
+    op.create_table(
         "voided",
         sa.Column("n", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("link_id", sa.String(length=36), nullable=False),
@@ -171,6 +181,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.add_column(
+            sa.Column("collected_at", hub.storage.tables.Instant(length=27), nullable=True)
+        )
+        batch_op.add_column(
             sa.Column("paced_until", hub.storage.tables.Instant(length=27), nullable=True)
         )
 
@@ -198,6 +211,9 @@ def upgrade() -> None:
     with op.batch_alter_table("node", schema=None) as batch_op:
         batch_op.add_column(sa.Column("run", sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column("instance", sa.String(length=32), nullable=True))
+        batch_op.add_column(
+            sa.Column("run_began_at", hub.storage.tables.Instant(length=27), nullable=True)
+        )
         batch_op.add_column(
             sa.Column("held_at", hub.storage.tables.Instant(length=27), nullable=True)
         )
@@ -263,6 +279,7 @@ def downgrade() -> None:
 
     with op.batch_alter_table("node", schema=None) as batch_op:
         batch_op.drop_column("held_at")
+        batch_op.drop_column("run_began_at")
         batch_op.drop_column("instance")
         batch_op.drop_column("run")
 
@@ -285,10 +302,12 @@ def downgrade() -> None:
 
     with op.batch_alter_table("deliveries", schema=None) as batch_op:
         batch_op.drop_column("paced_until")
+        batch_op.drop_column("collected_at")
 
     op.drop_table("retention")
     op.drop_table("erasure_asks")
     op.drop_table("voided")
+    op.drop_table("returned")
     op.drop_table("own_keys")
     op.drop_table("legal_holds")
     with op.batch_alter_table("erasures", schema=None) as batch_op:
