@@ -12,9 +12,7 @@ def _called(network: Story, base: str) -> list[str]:
 
 
 async def test_work_goes_both_ways_though_one_side_cannot_be_called(network: Story) -> None:
-    vendor, partner = await network.linked(
-        "Касса-Сервис", "Мастер-Юг", outbound_only={"Мастер-Юг"}
-    )
+    vendor, partner = await network.linked("Касса-Сервис", "Мастер-Юг", outbound_only={"Мастер-Юг"})
     ticket = await vendor.new_ticket("Не печатает чек")
     work = await vendor.hand_off(ticket, to=partner)
     await partner.accept(work, by="Иван")
@@ -34,9 +32,7 @@ async def test_work_goes_both_ways_though_one_side_cannot_be_called(network: Sto
 
 
 async def test_files_go_both_ways(network: Story) -> None:
-    vendor, partner = await network.linked(
-        "Касса-Сервис", "Мастер-Юг", outbound_only={"Мастер-Юг"}
-    )
+    vendor, partner = await network.linked("Касса-Сервис", "Мастер-Юг", outbound_only={"Мастер-Юг"})
     ticket = await vendor.new_ticket("Не печатает чек")
     work = await vendor.hand_off(ticket, to=partner)
     await vendor.attach(ticket, vendor.paper("схема.pdf", b"%PDF scheme"))
@@ -50,9 +46,7 @@ async def test_files_go_both_ways(network: Story) -> None:
 
 
 async def test_an_address_is_part_of_the_agreement_and_its_absence_too(network: Story) -> None:
-    vendor, partner = await network.linked(
-        "Касса-Сервис", "Мастер-Юг", outbound_only={"Мастер-Юг"}
-    )
+    vendor, partner = await network.linked("Касса-Сервис", "Мастер-Юг", outbound_only={"Мастер-Юг"})
     (theirs,) = await vendor.look(stored_links.everyone)
     (ours,) = await partner.look(stored_links.everyone)
     assert (theirs.collects, ours.collects) == (True, False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -46,6 +47,33 @@ class WrongClock:
 
     async def sleep(self, seconds: float) -> None:
         await self._right.sleep(seconds)
+
+
+class PatientClock(VirtualClock):
+    """Whoever sleeps on it sleeps until the test has moved it on far enough."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sleepers: list[tuple[float, asyncio.Event]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        wakes, ends = asyncio.Event(), self.monotonic() + seconds
+        self._sleepers.append((ends, wakes))
+        await wakes.wait()
+
+    def move_to(self, instant: datetime) -> None:
+        super().move_to(instant)
+        self._wake()
+
+    def advance(self, **how_far: float) -> None:
+        super().advance(**how_far)
+        self._wake()
+
+    def _wake(self) -> None:
+        for ends, wakes in self._sleepers:
+            if ends <= self.monotonic():
+                wakes.set()
+        self._sleepers = [one for one in self._sleepers if one[0] > self.monotonic()]
 
 
 class SeededEntropy:

@@ -34,7 +34,13 @@ from hub.protocol.encoding import instant, sha256_b64
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
 from hub.protocol.invitation import Invitation
 from hub.protocol.keys import PrivateKey, Signer, seal_key_set
-from hub.protocol.message import Envelope, WireMessage, dump_batch, parse_batch
+from hub.protocol.message import (
+    Envelope,
+    WireMessage,
+    dump_batch,
+    parse_batch,
+    read_messages,
+)
 from hub.protocol.problems import MEDIA_TYPE, problem
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import SealedMessage, VerifiedMessage
@@ -102,8 +108,8 @@ class FakePeer:
     made: int = 0  # ids so far
 
     @classmethod
-    def of(cls, network: Network, name: str) -> FakePeer:
-        """A partner with an address on this network's wire."""
+    def of(cls, network: Network, name: str, *, outbound_only: bool = False) -> FakePeer:
+        """A partner with an address on this network's wire, or one that nobody can call."""
         entropy = SeededEntropy(f"{network.seed}/fake/{name}")
         keys = NodeKeys(
             identity=PrivateKey.generate(entropy),
@@ -114,10 +120,10 @@ class FakePeer:
             created_at=network.clock.now(),
             unprotected=True,
         )
-        made = cls(
-            network, name, f"http://127.0.0.1:{20000 + len(network.wire.doors)}", keys, entropy
-        )
-        network.wire.doors[made.base_url] = cast("Door", made)
+        base_url = f"http://127.0.0.1:{20000 + len(network.wire.doors)}"
+        made = cls(network, name, "" if outbound_only else base_url, keys, entropy)
+        if not outbound_only:
+            network.wire.doors[made.base_url] = cast("Door", made)
         return made
 
     # --- who we are ---------------------------------------------------------------------
@@ -170,7 +176,7 @@ class FakePeer:
         return strict_json.dump(
             {
                 "name": self.name,
-                "base_url": self.base_url,
+                **({"base_url": self.base_url} if self.base_url else {}),
                 "versions": list(versions.SUPPORTED),
                 "capabilities": list(invitations.CAPABILITIES),
                 "limits": {"message_batch": 100, "file_bytes": 1024 * 1024},
@@ -456,9 +462,13 @@ class FakePeer:
 
     def take_batch(self, call: Call, upto: int | None = None) -> str:
         """Keep what continues the node's stream (up to here); our receipt for all we have."""
+        self.hear(parse_batch(call.body), upto)
+        return self.own_receipt()
+
+    def hear(self, wires: Sequence[WireMessage], upto: int | None = None) -> None:
+        """Keep of these what continues the node's stream (up to here)."""
         hub = self.node.hub
-        assert self.agreement is not None
-        for wire in parse_batch(call.body):
+        for wire in wires:
             one = signing.open_sealed(
                 wire,
                 hub.keys.message.public,
@@ -472,7 +482,21 @@ class FakePeer:
             if seq == len(self.heard) + 1 and (upto is None or seq <= upto):
                 assert one.envelope.prev == self.heard_head
                 self.heard.append(one)
-        return self.own_receipt()
+
+    # --- as one that nobody can call ----------------------------------------------------
+
+    async def collect(self, *, start: int | None = None, query: str = "") -> Answered:
+        """Ask what is for us, and keep it; no receipt yet."""
+        start = len(self.heard) + 1 if start is None else start
+        said = await self.call("GET", f"{self.path}/log?dir=in&from={start}{query}")
+        if said.status == 200:
+            self.hear(read_messages(said.members))
+        return said
+
+    async def hand_in(self, receipt: str | None = None, **more: Any) -> Answered:
+        """Give our receipt for what we have."""
+        body = {"receipt": receipt or self.own_receipt(), **more}
+        return await self.call("POST", f"{self.path}/receipts", strict_json.dump(body).encode())
 
     def standing(self, **other: Any) -> Standing:
         """Where we stand, as we tell it."""

@@ -20,10 +20,6 @@ from hub.federation.client import Answer, StreamedAnswer
 from hub.federation.door import Call, Door, Reply
 from hub.settings import Settings
 from hub.storage import migrate
-<<<<<<< HEAD
-from hub.workers.cranks import Deliveries, Files, Handshakes, Inbox, Keys, Syncs, Timers
-from tests.kit.clock import SeededEntropy, VirtualClock, WrongClock
-=======
 from hub.workers.cranks import (
     Collections,
     Deliveries,
@@ -34,8 +30,7 @@ from hub.workers.cranks import (
     Syncs,
     Timers,
 )
-from tests.kit.clock import SeededEntropy, VirtualClock
->>>>>>> c91a7ab (federation: Nodes that nobody can call collect what is for them, and are synced by their own calls.)
+from tests.kit.clock import SeededEntropy, VirtualClock, WrongClock
 
 Fault = Callable[[str, str, str], str | None]
 """(caller's base, method, url) → None, "drop_request", "drop_reply", "duplicate", "delay",
@@ -134,14 +129,10 @@ class MemoryTransport:
         if what == "drop_reply" or (base, self._caller) in self._wire.cut:
             raise Unavailable("peer_unreachable", "The answer was lost.")
         self._wire.sent.append(repr(dict(reply.headers)).encode() + reply.body)
-<<<<<<< HEAD
         told = self._wire.flipped(reply.body) if what == "flip_reply" else reply.body
-        return Answer(reply.status, reply.headers, told[: max_bytes + 1])
-=======
         if "/log?dir=in" in url and reply.body == b'{"messages":[]}':
             self._wire.quiet += 2
-        return Answer(reply.status, reply.headers, reply.body[: max_bytes + 1])
->>>>>>> c91a7ab (federation: Nodes that nobody can call collect what is for them, and are synced by their own calls.)
+        return Answer(reply.status, reply.headers, told[: max_bytes + 1])
 
     @contextlib.asynccontextmanager
     async def stream(
@@ -258,7 +249,6 @@ class Network:
         self.wrong_by: dict[str, timedelta] = {}  # by how much a company's clock is wrong
         self._starts = 0
 
-<<<<<<< HEAD
     def misplace_clock(self, name: str, by_s: float) -> None:
         """The watches of this company are wrong by so much from now on."""
         self.wrong_by[name] = timedelta(seconds=by_s)
@@ -267,14 +257,10 @@ class Network:
         """What the watches of this company show."""
         return WrongClock(self.clock, self.wrong_by[name]) if name in self.wrong_by else self.clock
 
-    async def company(self, name: str, *, database: str = "", **limits: Any) -> Company:
-        """Found a company and its node."""
-=======
     async def company(
         self, name: str, *, database: str = "", outbound_only: bool = False, **limits: Any
     ) -> Company:
         """Found a company and its node; one that is `outbound_only` has no door."""
->>>>>>> c91a7ab (federation: Nodes that nobody can call collect what is for them, and are synced by their own calls.)
         base = f"http://127.0.0.1:{9000 + len(self.companies)}"
         data = self.root / f"node{len(self.companies)}"
         if not database and self._new_database is not None:

@@ -422,18 +422,10 @@ class Story(Network):
         self.erased: set[str] = set()  # hand-offs of which a side dropped the texts
         self.refusals_expected = False  # whether somebody lies in this story
 
-<<<<<<< HEAD
-    async def company(self, name: str, *, database: str = "", **limits: Any) -> Firm:
-        made = await super().company(name, database=database, **limits)
-=======
     async def company(
         self, name: str, *, database: str = "", outbound_only: bool = False, **limits: Any
     ) -> Firm:
-        data = self.root / f"node{len(self.companies)}"
-        data.mkdir(parents=True)
-        url = database or await self._new_database(data)
-        made = await super().company(name, database=url, outbound_only=outbound_only, **limits)
->>>>>>> c91a7ab (federation: Nodes that nobody can call collect what is for them, and are synced by their own calls.)
+        made = await super().company(name, database=database, outbound_only=outbound_only, **limits)
         firm = Firm(
             made.name, made.hub, made.settings, made.transport, made.cranks, made.dispatcher, self
         )
@@ -448,9 +440,7 @@ class Story(Network):
 
         Nobody can call those that are `outbound_only`.
         """
-        firms = [
-            await self.company(name, outbound_only=name in outbound_only) for name in names
-        ]
+        firms = [await self.company(name, outbound_only=name in outbound_only) for name in names]
         for above, below in itertools.pairwise(firms):
             await self.link(*((below, above) if above.name in outbound_only else (above, below)))
         return firms
@@ -557,9 +547,7 @@ class Story(Network):
         sent = self.wire.moved
         await self._turn_all()
         everybody = not self.wire.down
-        assert self.wire.moved == sent or not everybody, (
-            "work lay about that nobody was told of"
-        )
+        assert self.wire.moved == sent or not everybody, "work lay about that nobody was told of"
         states: dict[str, dict[str, Handoff]] = {}
         for firm in self.firms:
             assert await firm.look(audit.first_break) is None, f"audit of {firm} is broken"
