@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.actions import files, keys, outbox
+from hub.actions import files, keys, outbox, peers
 from hub.actions.context import Hub
 from hub.actions.keys import Telling
 from hub.domain.delivery import Health, backoff, health
@@ -78,6 +78,7 @@ async def waiting(
     def body(connection: Connection) -> Waiting | None:
         link = links.get(connection, link_id)
         stream = streams.get(connection, link_id)
+        peers.check_readable(hub, link)
         if stream is None or not stream.synced:
             raise _sync_first()
         if start - 1 > stream.out_seq:
@@ -240,20 +241,28 @@ async def _wanted_fetch(hub: Hub, link_id: LinkId, sha256: str) -> Fetch | int:
 # --- the side that calls --------------------------------------------------------------------
 
 
-async def due(hub: Hub) -> list[tuple[LinkId, datetime | None]]:
-    """Whom we ask what is for us, and the instant before which each must not be tried.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A peer that we ask what is for us."""
 
-    Only a node that nobody can call asks, and only over links that are synced. A link that both
-    sides closed has nothing more for us.
-    """
+    link_id: LinkId
+    next_at: datetime | None  # not before
+    over: bool  # both sides closed: there is news only if the peer is restored
 
-    def body(connection: Connection) -> list[tuple[LinkId, datetime | None]]:
+
+async def due(hub: Hub) -> list[Asked]:
+    """Whom we ask what is for us: only a node that nobody can call does, over synced links."""
+
+    def body(connection: Connection) -> list[Asked]:
         found = []
+        forgotten = hub.now() - timedelta(days=hub.limits.closed_link_readable_days)
         for link in links.in_states(connection, AGREED):
             stream = streams.get(connection, link.id)
             over = link.closed_at is not None and link.closed_by_peer_at is not None
-            if stream is not None and stream.synced and not over:
-                found.append((link.id, deliveries.get(connection, link.id).next_at))
+            gone = link.closed_at is not None and link.closed_at <= forgotten
+            if stream is not None and stream.synced and not gone:
+                next_at = deliveries.get(connection, link.id).next_at
+                found.append(Asked(link.id, next_at, over))
         return found
 
     return await hub.db.glance(body) if hub.account.outbound_only else []

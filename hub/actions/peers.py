@@ -99,7 +99,7 @@ async def log(
 
     def body(connection: Connection) -> list[WireMessage]:
         found = links.get(connection, link_id)
-        _readable(hub, found)
+        check_readable(hub, found)
         if ours:
             if found.suspended_by_us:
                 raise Refused("link_suspended", "This link is suspended.")
@@ -117,8 +117,8 @@ async def log(
     return await hub.db.read(body)
 
 
-def _readable(hub: Hub, link: Link) -> None:
-    """A closed link's log stays readable for its peer for a while."""
+def check_readable(hub: Hub, link: Link) -> None:
+    """Return if the peer may read here: a closed link's log stays readable for a while."""
     if link.closed_at is None:
         return
     days = hub.limits.closed_link_readable_days

@@ -37,6 +37,7 @@ from hub.workers.loop import Lanes
 
 APPLY_AGAIN: Final = timedelta(seconds=1)  # after our side failed at a message
 FILES_AGAIN: Final = timedelta(seconds=30)  # after a file could not be pushed
+OVER_AGAIN: Final = timedelta(hours=1)  # asking over a closed link: its peer may be restored
 AT_ONCE_AGAIN_S: Final = 1.0  # after a peer said at once that there is nothing
 _log = get_logger("hub.workers")
 
@@ -126,21 +127,30 @@ class Collections:
         self._wait = wait
         self._stop = asyncio.Event()
         self._files_at: dict[LinkId, datetime] = {}  # not before: pushing one failed
+        self._looked: dict[LinkId, datetime] = {}  # closed links: not again before
 
     async def turn(self) -> datetime | None:
         """Start asking every peer that is due."""
         now = self._hub.now()
         later: list[datetime] = []
-        for link_id, next_at in await collecting.due(self._hub):
-            if next_at is not None and next_at > now:
+        for one in await collecting.due(self._hub):
+            next_at = max(
+                (at for at in (one.next_at, self._looked.get(one.link_id)) if at), default=now
+            )
+            if next_at > now:
                 later.append(next_at)
-            elif await leases.hold(self._hub, link_id):
-                self._lanes.start(link_id, partial(self._one, link_id))
+            elif await leases.hold(self._hub, one.link_id):
+                if one.over:
+                    self._looked[one.link_id] = now + OVER_AGAIN
+                self._start(one.link_id, 0.0 if one.over else self._wait_s)
         if self._wait:
             await self._lanes.idle()
         return min(later, default=None)
 
-    async def _one(self, link_id: LinkId) -> None:
+    def _start(self, link_id: LinkId, wait_s: float) -> None:
+        self._lanes.start(link_id, partial(self._one, link_id, wait_s))
+
+    async def _one(self, link_id: LinkId, wait_s: float) -> None:
         clock = self._hub.clock
         started = clock.monotonic()
         with contextlib.suppress(Stopped):
@@ -148,7 +158,7 @@ class Collections:
                 self._hub,
                 self._transport,
                 link_id,
-                wait_s=self._wait_s,
+                wait_s=wait_s,
                 with_files=self._files_at.get(link_id, self._hub.now()) <= self._hub.now(),
                 stop=self._stop,
             )
@@ -156,12 +166,12 @@ class Collections:
                 self._files_at[link_id] = self._hub.now() + FILES_AGAIN
             if found.failed or self._stop.is_set():
                 return
-            if not self._wait_s and not found.news:
+            if not wait_s and not found.news:
                 return
-            if not found.news and clock.monotonic() - started < self._wait_s / 2:
+            if not found.news and clock.monotonic() - started < wait_s / 2:
                 await clock.sleep(AT_ONCE_AGAIN_S)  # a peer that does not let us wait
             if await leases.hold(self._hub, link_id):
-                self._lanes.start(link_id, partial(self._one, link_id))
+                self._start(link_id, wait_s)
 
     async def idle(self) -> None:
         """Return when nobody is being asked; nobody is any more from now on."""

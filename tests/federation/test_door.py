@@ -247,9 +247,9 @@ def _other_body(scene: Scene, call: Call) -> bytes:
     """Another body that would be good in its place."""
     if call.target.endswith("/link-requests"):
         body = json.loads(call.body)
+        return strict_json.dump({**body, "more": 1}).encode()
     if call.headers["content-type"] != JSON:
         return call.body[::-1]
-    return call.body.replace(b"{", b'{"more":1,', 1)
     return call.body.replace(b"{", b'{"more":1,', 1)
 
 

@@ -11,8 +11,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hub import app
-from hub.actions import syncing
-from hub.storage import links, streams
+from hub.storage import links, resets, streams
 from hub.storage.tables import (
     comments,
     inbox,
@@ -87,10 +86,11 @@ class Disaster:
     async def _settle(self) -> None:
         for _ in range(8):
             await self.story.run_until_idle()
-            waiting = await syncing.due(self.who.hub)
+            waiting = await self.who.look(resets.not_synced)
             if not (waiting or any([(await f.look(_view)).problems for f in self.story.firms])):
                 return
-            # Whoever could not be reached is tried again after a while.
+            # Whoever could not be reached is tried again after a while, and who is dead by now
+            # leaves its work to others.
             self.story.clock.advance(minutes=5)
 
     async def _open(self, firm: Firm, seed: str) -> None:

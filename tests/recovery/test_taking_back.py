@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,15 @@ FEWER = 2  # where a story takes ten times as long
 
 
 async def _told(
-    path: Path, databases: NewDatabase, names: list[str], who: int, tale: Tale
+    path: Path,
+    databases: NewDatabase,
+    names: list[str],
+    who: int,
+    tale: Tale,
+    outbound_only: Collection[str] = (),
 ) -> Disaster:
     story = Story(path, databases)
-    firms: list[Firm] = await story.linked(*names)
+    firms: list[Firm] = await story.linked(*names, outbound_only=outbound_only)
     return await Disaster.after(story, firms, who, tale)
 
 
@@ -65,6 +71,17 @@ async def test_a_node_restored_at_any_position_of_a_story_is_whole_again(
 
 
 @pytest.mark.one_database
+@pytest.mark.parametrize("whole", _WHOLE)
+@pytest.mark.parametrize("hidden", ["Вендор", "Партнёр"])
+@pytest.mark.parametrize("who", [0, 1], ids=["principal", "contractor"])
+@pytest.mark.parametrize("tale", PAIRS, ids=lambda tale: tale.__name__)
+async def test_it_is_whole_again_where_one_of_the_two_cannot_be_called(
+    quick_path: Path, databases: NewDatabase, tale: Tale, who: int, hidden: str, *, whole: bool
+) -> None:
+    disaster = await _told(quick_path, databases, PAIR, who, tale, {hidden})
+    await _everywhere(disaster, whole=whole, some=FEWER)
+
+
 @pytest.mark.parametrize("whole", _WHOLE)
 @pytest.mark.parametrize("order", [(), (0, 1), (1, 0)], ids=["together", "up first", "down first"])
 @pytest.mark.parametrize("tale", CHAINS, ids=lambda tale: tale.__name__)
