@@ -35,6 +35,11 @@ POINTS: Final[dict[str, str]] = {
     "outbox.receipt_recorded": "the receipt is written, not committed",
     "outbox.after_receipt": "the receipt is durable, the next batch has not left",
     "outbox.failure_recorded": "a failed attempt is counted, not committed",
+    # a node that nobody can call collects what is for it
+    "collect.answered": "the peer has answered what is for us, nothing of it is stored",
+    "collect.before_receipt": "it is stored and receipted, the receipt has not left",
+    "collect.after_receipt": "the peer has taken the receipt, this process does not know",
+    "collect.keys_taken": "the peer's new keys are taken, it does not know that",
     # files
     "blobs.chunk_taken": "a piece of an upload is written, more is to come",
     "blobs.synced": "a whole upload is on disk under a passing name",
@@ -74,6 +79,8 @@ POINTS: Final[dict[str, str]] = {
     "sync.asked": "the peer has said where it stands, nothing is written",
     "sync.peer_noted": "the side that is asked wrote the epoch down, not committed",
     "sync.noted": "the peer noted our epoch down, we have not begun it",
+    "sync.their_epoch_noted": "we noted the epoch of a peer that waits for our word, it has none",
+    "turns.page_taken": "a page of our own log came back, not committed",
     "sync.begun": "the epoch is begun and the rest signed again, not committed",
     # by themselves
     "timers.before": "nothing that is due has been done",

@@ -47,6 +47,8 @@ _NESTING: Final = "__"
 _KIB: Final = 1024
 _MIB: Final = 1024 * _KIB
 _PORT_MAX: Final = 65_535
+_YES: Final = frozenset({"true", "yes", "on", "y", "t", "1"})
+"""What is read as true, as the library reads it."""
 
 
 def _is_loopback_host(host: str) -> bool:
@@ -314,10 +316,12 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _without_a_url_we_are_where_we_listen(cls, values: Any) -> Any:
-        if isinstance(values, dict) and not values.get("url"):
-            listen = values.get("listen") or cls.model_fields["listen"].default
-            return {**values, "url": f"http://{listen}"}
-        return values
+        if not isinstance(values, dict) or values.get("url"):
+            return values
+        if str(values.get("outbound_only", "")).lower() in _YES:
+            return values  # it needs none, and is no try-out for that
+        listen = values.get("listen") or cls.model_fields["listen"].default
+        return {**values, "url": f"http://{listen}"}
 
     @property
     def base_for_partners(self) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.actions import files, keys, outbox, peers
+from hub.actions import files, keys, outbox, outgoing, peers
 from hub.actions.context import Hub
 from hub.actions.keys import Telling
 from hub.domain.delivery import Health, backoff, health
@@ -22,7 +22,7 @@ from hub.faults import fault
 from hub.ids import LinkId
 from hub.protocol.encoding import is_hash
 from hub.protocol.message import WireMessage, fit_batch
-from hub.storage import attachments, deliveries, links, nodes, streams
+from hub.storage import attachments, deliveries, links, streams
 from hub.storage import outbox as stored
 from hub.storage.attachments import Fetch
 from hub.storage.database import Connection, Tx
@@ -271,17 +271,6 @@ async def due(hub: Hub) -> list[Asked]:
 # --- silence --------------------------------------------------------------------------------
 
 
-def silence(connection: Connection, link: Link, now: datetime) -> timedelta:
-    """For how long a peer that collects has not come, though it could have."""
-    node = nodes.find(connection)
-    since = (
-        deliveries.get(connection, link.id).collected_at,
-        link.active_at,
-        None if node is None else node.run_began_at,  # before that nobody could
-    )
-    return now - max((at for at in since if at is not None), default=link.created_at)
-
-
 async def watch(hub: Hub) -> None:
     """Tell people of peers that do not collect, or take nothing of what they collect."""
 
@@ -291,14 +280,18 @@ async def watch(hub: Hub) -> None:
             if not link.collects or link.closed_at is not None:
                 continue
             how = deliveries.get(tx.connection, link.id)
-            outbox.tell_people(
-                tx,
-                hub,
-                link,
-                silence(tx.connection, link, now),
-                now,
-                "{peer} has collected nothing for {hours} hours.",
-            )
+            silent = deliveries.silent_for(tx.connection, link, now)
+            if health(silent) in {Health.OVERDUE, Health.UNREACHABLE}:
+                outgoing.alarm(
+                    tx,
+                    hub,
+                    f"delivery_{health(silent)}",
+                    link.id,
+                    "{peer} has collected nothing for {hours} hours.",
+                    now,
+                    peer=link.peer_name,
+                    hours=int(silent.total_seconds() // 3600),
+                )
             if how.failing_since is not None:
                 outbox.tell_people(tx, hub, link, now - how.failing_since, now)
 

@@ -233,14 +233,7 @@ def _suspended_by_peer(tx: Tx, batch: Batch) -> None:
         links.change(tx, link.id, suspended_by_peer=True, state=LinkState.SUSPENDED)
 
 
-def tell_people(
-    tx: Tx,
-    hub: Hub,
-    link: Link,
-    failing_for: timedelta,
-    now: datetime,
-    text: str = "Nothing reaches {peer} for {hours} hours.",
-) -> None:
+def tell_people(tx: Tx, hub: Hub, link: Link, failing_for: timedelta, now: datetime) -> None:
     """Put a long silence before a person's eyes, once a degree."""
     how = health(failing_for)
     if how in {Health.OVERDUE, Health.UNREACHABLE}:
@@ -249,7 +242,7 @@ def tell_people(
             hub,
             f"delivery_{how}",
             link.id,
-            text,
+            "Nothing reaches {peer} for {hours} hours.",
             now,
             peer=link.peer_name,
             hours=int(failing_for.total_seconds() // 3600),

@@ -21,7 +21,7 @@ from hub.api.openapi import document
 
 
 async def _openapi(visit: Visit, form: Nothing) -> dict[str, Any]:
-    return document(ROUTES, visit.hub.account.base_url)
+    return document(ROUTES, visit.hub.account.base_url or "/")
 
 
 ROUTES: Final[tuple[Route[Any], ...]] = (

@@ -274,6 +274,9 @@ async def _ourselves(hub: Hub, settings: Settings, transport: GuardedTransport, 
     served = is_served(settings.data)
     if not served:
         add("serving", _WARN, _("No process serves this node now."), "hub serve")
+    if hub.account.outbound_only:
+        add("address", _OK, _("None: partners do not call this node, it calls them."), "")
+        return
     try:
         seen = await probe(hub, transport, hub.account.base_url)
     except HubError as error:
@@ -323,6 +326,8 @@ async def _partners(hub: Hub, transport: GuardedTransport, add: Add) -> None:
 async def _partner(
     hub: Hub, transport: GuardedTransport, one: checkup.PeerHealth
 ) -> tuple[str, str, str]:
+    if one.collects:
+        return _collecting(hub, one)
     try:
         seen = await probe(hub, transport, one.url)
     except Unavailable as error:
@@ -355,6 +360,18 @@ async def _partner(
             cure = _("Set the clocks of both machines by NTP.")
         facts.append(_("clock {seconds:+.1f} s").format(seconds=seconds))
     return state, " · ".join(facts), cure
+
+
+def _collecting(hub: Hub, one: checkup.PeerHealth) -> tuple[str, str, str]:
+    """A partner we cannot call: all that can be said is when it came."""
+    state = _OK if one.health == "healthy" else _WARN if one.health == "delayed" else _BAD
+    cure = "" if state == _OK else _("Ask the partner whether its node runs and reaches us.")
+    if one.collected_at is None:
+        return state, _("{peer}: cannot be called and has not come yet").format(peer=one.name), cure
+    fact = _("{peer}: cannot be called; it collected {when}").format(
+        peer=one.name, when=output.ago(one.collected_at, hub.now())
+    )
+    return state, fact, cure
 
 
 def _milliseconds(took: timedelta) -> str:

@@ -208,7 +208,7 @@ def _ask(manner: Manner, view: LinkView) -> None:
 def _about(view: LinkView) -> list[tuple[str, output.Cell]]:
     return [
         (N_("Partner"), view.peer.name),
-        (N_("Address"), view.peer.url),
+        (N_("Address"), view.peer.url or _("none: it collects what is for it")),
         (N_("Key"), invitations.fingerprint(view.peer.node_id)),
         (N_("Digits"), view.digits),
     ]
@@ -266,6 +266,7 @@ def _show_link(here: Session, view: LinkView) -> None:
                 *_about(view),
                 (N_("Waiting"), view.waiting or None),
                 (N_("Delivery"), Word(view.health)),
+                (N_("Collected"), view.collected_at),
                 (N_("Error"), view.last_error),
                 (N_("Next"), view.next_at),
                 (N_("Active since"), view.active_at),
@@ -469,6 +470,13 @@ def check_keys(manner: Manner, peer: str) -> int:
 
     async def body(here: Session) -> int:
         link = await here.read(lambda connection: names.link(connection, peer))
+        if link.collects:
+            raise Refused(
+                "peer_cannot_be_called",
+                "{peer} cannot be called: its keys come with what it says.",
+                hint="hub link show {peer}",
+                peer=link.peer_name,
+            )
         seen = await probe(here.hub, here.transport, link.peer_base_url)
         found = await peer_keys.compare(here.hub, link.id, seen.document)
         output.show(

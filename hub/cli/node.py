@@ -9,7 +9,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -34,9 +34,15 @@ _NOT_OURS: Final = frozenset({"lost+found"})  # what an empty file system may ho
     N_("Make a node in a directory: keys, configuration, database, first admin. Twice is once."),
     'hub init --data /var/lib/hub --name "Service Plus" --url https://hub.plus.example',
     'hub init --data ./try --name "Try-out" --url http://127.0.0.1:8101',
+    'hub init --data /var/lib/hub --name "Master South" --outbound-only',
 )
 @option("--name", help=N_("The company's name, as partners will see it."))
 @option("--url", help=N_("The public base address; partners pin it. Loopback: try-out only."))
+@option(
+    "--outbound-only",
+    is_flag=True,
+    help=N_("Partners cannot call this node: it has no public address and calls them itself."),
+)
 @option("--listen", metavar="HOST:PORT", help=N_("Where to listen (else as --url says)."))
 @option(
     "--passphrase-file",
@@ -49,6 +55,7 @@ def init(
     manner: Manner,
     name: str | None,
     url: str | None,
+    outbound_only: bool,
     listen: str | None,
     passphrase_file: Path | None,
     admin_email: str,
@@ -64,7 +71,9 @@ def init(
                 text = _("This node is made already; '{said}' changes nothing (it is '{there}').")
                 output.warn(manner, text.format(said=said, there=there))
     else:
-        settings = _configure(manner, data, name, url, listen, passphrase_file)
+        settings = _configure(
+            manner, data, name, url, listen, passphrase_file, outbound_only=outbound_only
+        )
     created = asyncio.run(
         app.found_node(
             settings,
@@ -92,7 +101,7 @@ def init(
             [
                 (N_("Node"), opened.account.node_id),
                 (N_("Name"), opened.account.name),
-                (N_("Address"), opened.account.base_url),
+                (N_("Address"), opened.account.base_url or _("none: outbound only")),
                 (N_("Data"), str(settings.data)),
             ]
         ),
@@ -143,6 +152,8 @@ def _configure(
     url: str | None,
     listen: str | None,
     passphrase_file: Path | None,
+    *,
+    outbound_only: bool,
 ) -> Settings:
     """Make the directory and write its configuration."""
     if name is None and session.may_ask(manner):
@@ -160,12 +171,13 @@ def _configure(
         "url": url,
         "listen": listen or (_loopback_listen(url) if url else None),
         "passphrase_file": secret,
+        "outbound_only": outbound_only or None,
     }
     _write(data, {key: value for key, value in values.items() if value is not None})
     return session.settings_of(manner)
 
 
-def _write(data: Path, values: dict[str, str]) -> None:
+def _write(data: Path, values: dict[str, Any]) -> None:
     """Make the directory with its configuration, or leave nothing behind."""
     made = not data.exists()
     try:
@@ -391,7 +403,7 @@ def status(manner: Manner) -> None:
                 [
                     (N_("Name"), hub.account.name),
                     (N_("Node"), hub.account.node_id),
-                    (N_("Address"), hub.account.base_url),
+                    (N_("Address"), hub.account.base_url or _("none: outbound only")),
                     (N_("Data"), str(here.settings.data)),
                     (N_("Serving"), Word("yes" if served else "no")),
                     (N_("Links"), ", ".join(f"{state} {n}" for state, n in states.items()) or "0"),

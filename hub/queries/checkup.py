@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hub.domain.delivery import health as health_of
 from hub.storage import audit, checkup, deliveries, links, outbox, resets, streams
@@ -24,6 +24,8 @@ class PeerHealth:
     oldest_waiting: datetime | None  # sealed then, and without a receipt since
     health: str
     last_error: str | None
+    collects: bool  # we cannot call it: it comes
+    collected_at: datetime | None
 
 
 def database(connection: Connection) -> Health:
@@ -67,6 +69,10 @@ def partners(connection: Connection, now: datetime) -> list[PeerHealth]:
             else []
         )
         oldest = waiting[0].sealed_at if waiting else None
+        delivery = deliveries.get(connection, link.id)
+        ages = [now - oldest] if oldest is not None else []
+        if link.collects:
+            ages.append(deliveries.silent_for(connection, link, now))
         found.append(
             PeerHealth(
                 link=link.id,
@@ -74,8 +80,10 @@ def partners(connection: Connection, now: datetime) -> list[PeerHealth]:
                 url=link.peer_base_url,
                 node_id=link.peer_node_id,
                 oldest_waiting=oldest,
-                health="healthy" if oldest is None else str(health_of(now - oldest)),
-                last_error=deliveries.get(connection, link.id).last_error,
+                health=str(health_of(max(ages, default=timedelta()))),
+                last_error=delivery.last_error,
+                collects=link.collects,
+                collected_at=delivery.collected_at,
             )
         )
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hub.domain import suspicion
@@ -81,6 +81,8 @@ class LinkView:
     next_at: datetime | None
     last_error: str | None
     last_ok_at: datetime | None
+    collects: bool  # nobody can call the peer: it collects what is for it
+    collected_at: datetime | None
     suspicions: Sequence[SuspicionView]
 
 
@@ -111,12 +113,14 @@ def _progress(connection: Connection, one: Link, now: datetime) -> tuple[int, st
     if stream is None:
         return 0, "healthy", 0
     waiting = stream.out_seq - stream.receipted_seq
-    how = "healthy"
+    worst = timedelta()
     if waiting:
         oldest = outbox.after(connection, one.id, stream.receipted_seq, 1)
         if oldest:
-            how = str(health(now - oldest[0].sealed_at))
-    return waiting, how, stream.in_seq
+            worst = now - oldest[0].sealed_at
+    if one.collects and one.closed_at is None:
+        worst = max(worst, deliveries.silent_for(connection, one, now))
+    return waiting, str(health(worst)), stream.in_seq
 
 
 def show(connection: Connection, name: str, now: datetime) -> LinkView:
@@ -147,6 +151,8 @@ def show(connection: Connection, name: str, now: datetime) -> LinkView:
         next_at=delivery.next_at,
         last_error=delivery.last_error,
         last_ok_at=delivery.last_ok_at,
+        collects=one.collects,
+        collected_at=delivery.collected_at,
         suspicions=[
             SuspicionView(
                 row.kind,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, select, update
 
 from hub.ids import LinkId
-from hub.storage import statements
+from hub.storage import nodes, statements
 from hub.storage.database import Tx, for_update
+from hub.storage.links import Link
 from hub.storage.statements import Query, columns_of
 from hub.storage.tables import deliveries, links, streams
 
@@ -100,6 +101,17 @@ def succeeded(tx: Tx, link_id: str, at: datetime) -> None:
             "last_ok_at": at,
         },
     )
+
+
+def silent_for(connection: Connection, link: Link, now: datetime) -> timedelta:
+    """For how long a peer that we cannot call has not come, though it could have."""
+    node = nodes.find(connection)
+    since = (
+        get(connection, link.id).collected_at,
+        link.active_at,
+        None if node is None else node.run_began_at,  # before that nobody could
+    )
+    return now - max((at for at in since if at is not None), default=link.created_at)
 
 
 def collected(tx: Tx, link_id: str, at: datetime) -> None:
