@@ -15,7 +15,7 @@ from typing import Final
 from hub.actions import keyring, outgoing, pace
 from hub.actions.context import Hub
 from hub.actions.runs import SYNC_TOPIC
-from hub.domain.delivery import DeliveryState, Health, backoff, health
+from hub.domain.delivery import COLLECT_CAP, DeliveryState, Health, backoff, health
 from hub.errors import Conflict, HubError, NotFound, Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.ids import LinkId, MessageId
@@ -195,7 +195,7 @@ async def record_failure(
         wait = backoff(
             failures,
             hub.entropy.fraction(),
-            cap=timedelta(seconds=hub.limits.retry_cap_s),
+            cap=retry_cap(hub),
             base=timedelta(seconds=hub.limits.retry_base_s),
             retry_after=retry_after,
         )
@@ -233,6 +233,15 @@ def _suspended_by_peer(tx: Tx, batch: Batch) -> None:
         links.change(tx, link.id, suspended_by_peer=True, state=LinkState.SUSPENDED)
 
 
+def retry_cap(hub: Hub) -> timedelta:
+    """The longest wait between two tries.
+
+    A node that nobody can call hears no sign of life of a peer that is back: it asks more often.
+    """
+    cap = timedelta(seconds=hub.limits.retry_cap_s)
+    return min(cap, COLLECT_CAP) if hub.account.outbound_only else cap
+
+
 def tell_people(tx: Tx, hub: Hub, link: Link, failing_for: timedelta, now: datetime) -> None:
     """Put a long silence before a person's eyes, once a degree."""
     how = health(failing_for)
@@ -253,6 +262,12 @@ def silence_ended(tx: Tx, link_id: LinkId, now: datetime) -> None:
     """People need not look after this link any more; the next silence is told anew."""
     for how in (Health.OVERDUE, Health.UNREACHABLE):
         audit.resolve_alerts(tx, kind=f"delivery_{how}", subject=link_id, at=now)
+
+
+async def is_waiting(hub: Hub, link_id: LinkId) -> bool:
+    """Whether the peer is not to be tried for a while."""
+    how = await hub.db.glance(lambda connection: deliveries.get(connection, link_id))
+    return how.next_at is not None and how.next_at > hub.now()
 
 
 async def reached(hub: Hub, link_id: LinkId) -> None:

@@ -304,7 +304,7 @@ async def record_failure(hub: Hub, link_id: LinkId, error: HubError) -> None:
         wait = backoff(
             how.failures + 1,
             hub.entropy.fraction(),
-            cap=timedelta(seconds=hub.limits.retry_cap_s),
+            cap=delivery.retry_cap(hub),
             base=timedelta(seconds=hub.limits.retry_base_s),
             retry_after=getattr(error, "after", None),
         )

@@ -11,6 +11,7 @@ from typing import Final
 
 BASE: Final = timedelta(seconds=2)
 CAP: Final = timedelta(minutes=15)
+COLLECT_CAP: Final = timedelta(minutes=1)  # of a node to which no peer can say that it is back
 RETRY_AFTER_CAP: Final = timedelta(hours=1)  # a peer cannot make us wait longer than this
 DELAYED_AFTER: Final = timedelta(minutes=15)
 OVERDUE_AFTER: Final = timedelta(hours=4)

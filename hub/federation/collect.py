@@ -73,7 +73,8 @@ async def collect(
             with contextlib.suppress(HubError):
                 await visit.take_keys()  # it may sign by keys that we do not know yet
                 return Collected(news=True)
-        await syncing.record_failure(hub, link_id, error)
+        if not await outbox.is_waiting(hub, link_id):  # a delivery at the same moment counted it
+            await syncing.record_failure(hub, link_id, error)
         return Collected(news=False, failed=True)
     await outbox.reached(hub, link_id)
     return found
