@@ -26,6 +26,7 @@ class Ability(StrEnum):
     RESTORE = "restore"  # be put back to an older copy of what it stored
     CHAIN = "chain"  # hand on what it was handed
     EVIDENCE = "evidence"  # export a bundle
+    POLL = "poll"  # serve a peer that it cannot call
 
 
 class Implementation(Protocol):

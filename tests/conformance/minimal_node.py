@@ -25,6 +25,7 @@ class MinimalPeer:
             Ability.PEOPLE: "it has no people: every offer is accepted, done and resolved at once",
             Ability.HAND_OFF: "it is a contractor only",
             Ability.FILES: "it offers and fetches no files",
+            Ability.POLL: "it waits for the node's calls and serves nobody without an address",
             Ability.READ: "it serves no logs and no receipts",
             Ability.FULL: "it knows the straight road through a hand-off and no payload schemas",
             Ability.STRICT: "it leaves out parts of strict JSON, and says so",

@@ -120,6 +120,7 @@ class Peer:
     script: Script = _nothing
     synced: bool = True
     offer_other: Json = field(default_factory=dict)
+    outbound_only: bool = False  # it tells nobody its address
 
     def __post_init__(self) -> None:
         self.id = wire.kid(self.identity.public_key())
@@ -172,6 +173,9 @@ class Peer:
     def offer_text(self) -> str:
         said = {"name": self.name, "base_url": self.base, "versions": list(self.versions)}
         said |= {"capabilities": ["files"], "limits": {}, "scopes": SCOPES, **self.offer_other}
+        if self.outbound_only:
+            said["capabilities"] = ["files", "poll"]
+            del said["base_url"]
         return str(wire.dump(said))
 
     # --- calls ----------------------------------------------------------------------------

@@ -76,6 +76,7 @@ GROUPS: dict[str, str] = {
     "C8": "evidence",
     "C9": "privacy over four nodes",
     "C10": "unknown members and versions",
+    "C11": "a peer that cannot be called",
 }
 CASES: list[Entry] = []
 
