@@ -609,7 +609,7 @@ ALTERED: dict[str, Callable[[dict[str, Any]], None]] = {
     "a direction more": lambda m: m["terms"]["directions"].update(sideways={}),
     "a term more": lambda m: m["terms"].update(fee=100),
     "a term less": lambda m: m["terms"].pop("limits"),
-    "a capability nobody has": lambda m: m["terms"].update(capabilities=["files", "poll"]),
+    "a capability nobody has": lambda m: m["terms"].update(capabilities=["files", "telepathy"]),
     "other limits": lambda m: m["terms"]["limits"].update(file_bytes=1),
     "another legal text": lambda m: m.update(legal=sha256_b64(b"all your tickets")),
     "another revision": lambda m: m.update(revision=2),
