@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from hub import app
-from hub.actions import files, handoffs, invitations, keys, links, runs, tickets
+from hub.actions import files, handoffs, invitations, keys, links, runs, syncing, tickets
+from hub.actions import outbox as due
 from hub.actions.handoffs import OfferHandoff
 from hub.domain.delivery import DeliveryState
 from hub.errors import Misconfigured, Refused
@@ -197,10 +198,14 @@ async def test_nobody_ever_calls_it(scene: Scene, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(scene.a.transport, "stream", watched)
     await scene.offer()
     await scene.announced(PHOTO)
+    assert scene.d.link_id not in [one.link_id for one in await due.links_with_work(scene.a.hub)]
+    assert scene.d.link_id not in await files.due_fetches(scene.a.hub)
     actor = scene.a.dispatcher
     await keys.rotate(scene.a.hub, actor, keys.uses_of("all"))
     await keys.revoke(scene.a.hub, actor, scene.a.hub.keys.message.kid, "stolen")
+    assert scene.d.link_id not in await keys.links_to_call(scene.a.hub)
     await runs.begin(scene.a.hub)  # from here on it is not synced
+    assert scene.d.link_id not in [link_id for link_id, _ in await syncing.due(scene.a.hub)]
     for _ in range(8):
         scene.network.clock.advance(hours=12)
         await scene.a.turn()
