@@ -106,6 +106,8 @@ def _each_network(entries: tuple[str, ...]) -> tuple[str, ...]:
 
 def _public_base(text: str) -> str:
     """One spelling of a base URL: lower-case host, no default port, no slash at the end."""
+    if not text:
+        return text  # of a node that nobody can call; any other has one by now
     url = URL(text)
     if url.scheme not in {"https", "http"} or not url.raw_host:
         msg = 'must be a web address, for instance "https://hub.company.example"'

@@ -300,3 +300,11 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match="cannot be written"):
         write_config(tmp_path / "file" / CONFIG_NAME, {})
+
+
+def test_a_node_that_nobody_can_call_needs_no_url_and_is_no_try_out(tmp_path: Path) -> None:
+    found = Settings(data=tmp_path, outbound_only=True)
+    assert (found.url, found.base_for_partners, found.try_out) == ("", "", False)
+    trying = Settings(data=tmp_path, outbound_only=True, url="http://127.0.0.1:8102")
+    assert (trying.base_for_partners, trying.try_out) == ("", True)
+    assert Settings(data=tmp_path).base_for_partners == "http://127.0.0.1:8101"
