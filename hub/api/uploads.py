@@ -16,7 +16,8 @@ from hub.actions.files import NewFile
 from hub.errors import Refused, Untrusted
 
 _WRITTEN: Final = 256 * 1024  # at a time
-_READ: Final = 4 * 1024  # at a time: so many chunks of one byte do not hold others up
+_READ: Final = 64 * 1024  # at a time
+_READ_CHUNKED: Final = 1024  # at a time: so many chunks of one byte do not hold others up
 _WORD_MAX: Final = 256 * 1024  # bytes of a part that is not a file
 _WORDS_MAX: Final = 16
 _PLAIN_CODINGS: Final = frozenset({"", "identity", "binary", "7bit", "8bit"})
@@ -39,7 +40,7 @@ async def read_parts(hub: Hub, request: web.Request) -> Parts:
     try:
         reader = await request.multipart()
         while (part := await reader.next()) is not None:
-            await _read_part(hub, part, parts)
+            await _read_part(hub, request, part, parts)
     except (ValueError, AssertionError, RuntimeError) as error:
         # What aiohttp raises where the text between the boundaries is no part.
         raise Untrusted(
@@ -48,7 +49,9 @@ async def read_parts(hub: Hub, request: web.Request) -> Parts:
     return parts
 
 
-async def _read_part(hub: Hub, part: MultipartReader | BodyPartReader, parts: Parts) -> None:
+async def _read_part(
+    hub: Hub, request: web.Request, part: MultipartReader | BodyPartReader, parts: Parts
+) -> None:
     if not isinstance(part, BodyPartReader) or not part.name:
         raise Refused("invalid_part", "Every part needs a name, and cannot be of parts itself.")
     codings = {
@@ -67,23 +70,26 @@ async def _read_part(hub: Hub, part: MultipartReader | BodyPartReader, parts: Pa
         media_type = part.headers.get("Content-Type", "")
         parts.files.append(
             await files.take(
-                hub, unquote(part.filename or "file"), media_type, _pieces(part.read_chunk)
+                hub, unquote(part.filename or "file"), media_type, _pieces(request, part.read_chunk)
             )
         )
         return
     if part.name in parts.words or len(parts.words) >= _WORDS_MAX:
         raise Refused("invalid_part", "The part '{name}' stands twice.", name=part.name[:64])
     text = bytearray()
-    async for piece in _pieces(part.read_chunk):
+    async for piece in _pieces(request, part.read_chunk):
         text += piece
         if len(text) > _WORD_MAX:
             raise Refused("too_large", "The request is too large.")
     parts.words[part.name] = text.decode("utf-8")
 
 
-async def _pieces(read: Callable[[int], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+async def _pieces(
+    request: web.Request, read: Callable[[int], Awaitable[bytes]]
+) -> AsyncIterator[bytes]:
+    at_once = _READ_CHUNKED if request.content_length is None else _READ
     gathered = bytearray()
-    while piece := await read(_READ):
+    while piece := await read(at_once):
         gathered += piece
         if len(gathered) >= _WRITTEN:
             yield bytes(gathered)
@@ -101,5 +107,5 @@ async def read_whole(hub: Hub, request: web.Request, name: str) -> NewFile:
             "file_too_large", "The file is larger than {limit} bytes.", limit=hub.limits.file_bytes
         )
     return await files.take(
-        hub, name, request.headers.get("Content-Type", ""), _pieces(request.content.read)
+        hub, name, request.headers.get("Content-Type", ""), _pieces(request, request.content.read)
     )
