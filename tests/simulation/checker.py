@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 REFUSED = "refused by the peer"
 
+OF_ONE_SIDE = frozenset({"ended", "over"})
+"""What each side judges for itself: who has let go does not ask the other."""
+
 SHARED = (
     "state",
     "since",
@@ -155,7 +158,7 @@ def _compare(views: dict[str, View], *, over: bool) -> list[str]:
         ended = mine["ended"] or theirs["ended"]
         found += [
             f"{handoff_id} {key}: {names[0]} {mine[key]!r}, {names[1]} {theirs[key]!r}"
-            for key in mine.keys() - ({"comments", "ended"} if ended else {"ended"})
+            for key in mine.keys() - ({"comments", *OF_ONE_SIDE} if ended else OF_ONE_SIDE)
             if mine[key] != theirs[key]
         ]
         for ours in (True, False):
@@ -212,9 +215,10 @@ def _written(text: bytes) -> set[bytes]:
 
 
 def at_rest(connection: Any, besides: str) -> bool:
-    """Whether nothing waits on any link but the one with this peer."""
+    """Whether nothing waits, and nobody is stopped, on any link but the one with this peer."""
     return not any(
-        _waiting(connection, link.id)
+        link.state is not links.LinkState.ACTIVE
+        or _waiting(connection, link.id)
         or inbox.waiting_count(connection, link.id)
         or not (stream := streams.get(connection, link.id))
         or not stream.synced
