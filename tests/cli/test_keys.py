@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.conftest import Node
+
+pytestmark = pytest.mark.one_database  # what is kept of keys: tests/federation/test_keys.py
 
 
 def newest(node: Node, use: str) -> str:
