@@ -11,15 +11,20 @@ from tests.simulation.run import live
 
 ONCE_FAILED = {
     3: "messages a receipt covered were marked as sent again after a failure behind them",
-    7: "the same, with a restart",
-    13: "the same, with a partition",
+    5: "a file was given up because its sender, restored a moment ago, did not know of it yet",
+    6: "a late copy of an earlier run's sync was taken for a second node",
+    7: "messages marked as sent again, with a restart",
+    13: "messages marked as sent again, with a partition",
+    19: "after a restore nobody knew any more which message key the peer had heard of",
+    35: "older keys, signed by an identity that was replaced since, were refused",
+    57: "messages stayed sealed with a key that was replaced before the peer heard of it",
 }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [*ONCE_FAILED, 100, 101, 102])
 async def test_the_world_comes_to_rest_and_everybody_tells_the_same(seed: int) -> None:
-    await live(seed, steps=150)
+    await live(seed)
 
 
 async def test_one_seed_is_one_run() -> None:
