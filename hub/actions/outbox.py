@@ -282,6 +282,7 @@ async def reached(hub: Hub, link_id: LinkId) -> None:
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
+        ground.of_links(tx, link_id)
         stream = streams.lock(tx, link_id)
         if stream.out_seq == stream.receipted_seq:
             silence_ended(tx, link_id, now)

@@ -22,7 +22,8 @@ from hub.storage.tables import streams as stream_rows
 from tests.kit.clock import SeededEntropy
 from tests.kit.copies import Copy, copy_of, put_back
 from tests.kit.story import Firm, Story
-from tests.simulation.world import View, _view
+from tests.simulation.checker import View
+from tests.simulation.checker import view as look_at
 
 Tale = Callable[[Story, list[Firm]], Awaitable[None]]
 
@@ -59,7 +60,7 @@ class Disaster:
         await story.run_until_idle()
         for firm in firms:
             made.ends[firm.name] = await copy_of(firm)
-            made.truth[firm.name] = await firm.look(_view)
+            made.truth[firm.name] = await firm.look(look_at)
             made.letters[firm.name] = await firm.look(_received)
             made.words[firm.name] = await firm.look(_words)
         return made
@@ -87,7 +88,7 @@ class Disaster:
         for _ in range(8):
             await self.story.run_until_idle()
             waiting = await self.who.look(resets.not_synced)
-            if not (waiting or any([(await f.look(_view)).problems for f in self.story.firms])):
+            if not (waiting or any([(await f.look(look_at)).problems for f in self.story.firms])):
                 return
             # Whoever could not be reached is tried again after a while, and who is dead by now
             # leaves its work to others.
@@ -118,7 +119,7 @@ class Disaster:
         """Everybody has what was there at the end of the tale, once; nothing was said twice."""
         wrong: list[str] = []
         for firm in self.story.firms:
-            view, truth = await firm.look(_view), self.truth[firm.name]
+            view, truth = await firm.look(look_at), self.truth[firm.name]
             found = {
                 "problems": (view.problems, truth.problems),
                 "numbers": (view.numbers, truth.numbers),

@@ -70,6 +70,7 @@ async def test_a_node_restored_at_any_position_of_a_story_is_whole_again(
     await _everywhere(disaster, whole=whole)
 
 
+@pytest.mark.slow
 @pytest.mark.one_database
 @pytest.mark.parametrize("whole", _WHOLE)
 @pytest.mark.parametrize("hidden", ["Вендор", "Партнёр"])

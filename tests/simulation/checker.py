@@ -232,7 +232,7 @@ def _waiting(connection: Any, link_id: str) -> bool:
     return any(row.state in {"queued", "sent"} for row in rows)
 
 
-def view(connection: Any, besides: str) -> View:
+def view(connection: Any, besides: str = "") -> View:
     """What this database holds; of the link with this peer nothing is expected."""
     made = View({}, {}, {}, [], set(), set(), 0, 0, [], [])
     if (broken := audit.first_break(connection)) is not None:
