@@ -228,5 +228,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     parts = [f"{name}: {count} tests ran" for name, count in ran.items() if count]
     parts += [f"{name}: {count} TESTS SKIPPED" for name, count in skipped.items() if count]
     terminalreporter.write_line("databases - " + "; ".join(parts), bold=True)
-    if skipped["postgres"]:
+    if skipped["postgres"] and not ran["postgres"]:
         terminalreporter.write_line(NO_POSTGRES, red=True, bold=True)
