@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.actions import invitations, outgoing, peer_keys
+from hub.actions import links as relations
 from hub.actions.context import Actor, Hub
 from hub.domain.agreement import Offer
 from hub.domain.amendment import AmendmentState, changes, check_amendment
@@ -29,7 +30,7 @@ from hub.storage import audit, links, streams
 from hub.storage.agreements import Amendment
 from hub.storage.database import Tx
 from hub.storage.inbox import InboxRow
-from hub.storage.links import Link, LinkState
+from hub.storage.links import Link
 from hub.storage.outbox import OutboxRow
 
 ALERT = "amendment"
@@ -45,7 +46,7 @@ async def propose(hub: Hub, actor: Actor, link_id: LinkId, offer: Offer) -> Amen
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
-        link = _agreed(tx, link_id)
+        link = relations.agreed(tx, link_id)
         for by_us in (True, False):
             if stored.waiting(tx.connection, link_id, by_us=by_us) is not None:
                 raise Conflict(
@@ -123,7 +124,7 @@ async def accept(hub: Hub, actor: Actor, link_id: LinkId) -> Amendment:
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
-        link = _agreed(tx, link_id)
+        link = relations.agreed(tx, link_id)
         amendment = _theirs(tx, link)
         signature = agreements.sign(agreements.parse(amendment.text), hub.keys.identity)
         view = link_view("link.amended", {"agreement_hash": amendment.hash, "sig": signature})
@@ -149,7 +150,7 @@ async def refuse(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> A
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
-        link = _agreed(tx, link_id)
+        link = relations.agreed(tx, link_id)
         amendment = _theirs(tx, link)
         _say_no(tx, hub, link, amendment, "refused", reason, now)
         stored.change(
@@ -167,7 +168,7 @@ async def withdraw(hub: Hub, actor: Actor, link_id: LinkId) -> Amendment:
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
-        link = _agreed(tx, link_id)
+        link = relations.agreed(tx, link_id)
         amendment = stored.waiting(tx.connection, link_id, by_us=True)
         if amendment is None or amendment.state is AmendmentState.WITHDRAWN:
             raise _nothing_open(link)
@@ -178,18 +179,6 @@ async def withdraw(hub: Hub, actor: Actor, link_id: LinkId) -> Amendment:
         return _again(tx, amendment)
 
     return await hub.db.write(transaction)
-
-
-def _agreed(tx: Tx, link_id: LinkId) -> Link:
-    link = links.lock(tx, link_id)
-    if link.state not in {LinkState.ACTIVE, LinkState.SUSPENDED}:
-        raise Conflict(
-            "link_not_active",
-            "The link with {peer} is '{state}'.",
-            peer=link.peer_name,
-            state=link.state,
-        )
-    return link
 
 
 def _theirs(tx: Tx, link: Link) -> Amendment:

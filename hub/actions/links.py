@@ -25,7 +25,7 @@ async def suspend(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> 
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()
-        link = _agreed(tx, link_id)
+        link = agreed(tx, link_id)
         if link.suspended_by_us:
             return link
         view = link_view("link.suspend", {"reason": reason or None})
@@ -44,7 +44,7 @@ async def resume(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()
-        link = _agreed(tx, link_id)
+        link = agreed(tx, link_id)
         if not link.suspended_by_us:
             raise Conflict("not_suspended", "This link is not suspended by us.")
         if link.keys_call:
@@ -73,7 +73,7 @@ async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Li
     def transaction(tx: Tx) -> Link:
         now = hub.now()
         ground.of_handoffs(tx, whole=link_id)
-        link = _agreed(tx, link_id)
+        link = agreed(tx, link_id)
         if link.suspended_by_us:
             # A closing that waits behind a suspension would never be told.
             links.change(
@@ -94,7 +94,8 @@ async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Li
     return await hub.db.write(transaction)
 
 
-def _agreed(tx: Tx, link_id: LinkId) -> Link:
+def agreed(tx: Tx, link_id: LinkId) -> Link:
+    """The link, locked, whose agreement is in force. Raises NotFound; Conflict(link_not_active)."""
     link = links.lock(tx, link_id)
     if link.state not in {LinkState.ACTIVE, LinkState.SUSPENDED}:
         raise Conflict(

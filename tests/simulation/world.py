@@ -21,7 +21,7 @@ from typing import Any
 from hub import faults as points
 from hub.actions import checkpoints, inbox, incoming, repairs
 from hub.actions import links as relations
-from hub.errors import Conflict, HubError, Refused, Unavailable
+from hub.errors import Conflict, HubError, Unavailable
 from hub.federation.door import Call, Door, Reply
 from hub.ids import LinkId
 from hub.storage import inbox as stored_inbox
@@ -60,7 +60,9 @@ class World:
         self.deaths = Deaths(self.network.wire)
         self.people = People(self)
         self.machines = Machines(self)
+        self.why = ""  # the last one was refused
         self.counter = 0
+        self._apply = incoming.apply
         self.canary = f"канарейка-{self.seed:08x}-{self.chance.getrandbits(64):016x}"
 
     async def begin(self) -> None:
@@ -78,14 +80,12 @@ class World:
         self.network.wire.fault = self._line
         self.network.wire.bit = self._bit
         points.strike = self.deaths.strike
-        self._apply = incoming.apply
         incoming.apply = self._poisoned
 
     async def close(self) -> None:
         """Everything as it was before."""
         points.strike = None
-        if hasattr(self, "_apply"):
-            incoming.apply = self._apply
+        incoming.apply = self._apply
         for name in list(self.machines.twins):
             await self.machines.end_twin(name)
         await self.network.close()
@@ -170,7 +170,7 @@ class World:
         died = False
         try:
             await work
-        except (Refused, Conflict, Unavailable, HubError) as error:
+        except HubError as error:
             self.why = f"refused: {error.code}"
         except BaseException as error:
             if not is_death(error):
