@@ -29,6 +29,7 @@ help:
 	@echo "make coverage   branches the tests take of protocol, exchange, door and permissions"
 	@echo "make mutants   plant known bugs one by one: which test finds each (ARGS='--only 02 17')"
 	@echo "make docs    generate the reference pages"
+	@echo "make messages   bring the Russian catalogue to what the program says"
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -99,9 +100,7 @@ docs: $(VENV)/.dev
 	@$(BIN)/python -m tools.state_diagram
 
 messages: $(VENV)/.dev
-	@PYTHONPATH=. $(BIN)/pybabel -q extract -F babel.cfg -k _ -k gettext -k ngettext:1,2 -o hub/locale/hub.pot .
-	@$(BIN)/pybabel -q update -i hub/locale/hub.pot -D hub -d hub/locale --no-wrap
-	@$(BIN)/pybabel -q compile -D hub -d hub/locale
+	@$(BIN)/python -m tools.messages $(ARGS)
 
 clean:
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,10 +1,8 @@
 """Babel extractor for this program's ways of writing message ids.
 
 Besides `_()`, `N_()` and `ngettext()`: what an error tells (`Refused("code", "told", hint=…)`),
-what an alarm says, and a few tables of texts. See babel.cfg.
-
-    pybabel extract -F babel.cfg -o messages.pot .
-    pybabel update -i messages.pot -d hub/locale -D hub --no-wrap --ignore-obsolete
+what an alarm says, and a few tables of texts. See babel.cfg. What is found goes
+into the catalogue by `make messages` (tools/messages.py).
 """
 
 from __future__ import annotations
