@@ -1,8 +1,8 @@
 """Write the migration that is not released yet: what the tables have beyond the last released one.
 
 `python -m tools.write_migration` replaces the file of the newest revision; `--new "Title"`
-begins the next one. The file says exactly what Alembic found; data steps go into a function of
-their own under it.
+begins the next one. The file says exactly what Alembic found. What must happen to the rows goes
+into a function `_rows()` at its end: it is kept, and called behind the changes of shape.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from alembic import command
 from hub.storage import migrate
 from hub.storage.database import sqlite_engine
 
+_ROWS = "def _rows("
 VERSIONS = Path(migrate.__file__).parent / "migrations" / "versions"
 
 
@@ -28,11 +29,14 @@ def main() -> int:
     parser.add_argument("--new", metavar="TITLE", help="begin the next revision")
     arguments = parser.parse_args()
     newest = max(VERSIONS.glob("[0-9]*.py"))
+    rows = ""
     if arguments.new:
         number, title = f"{int(newest.name[:4]) + 1:04}", arguments.new
     else:
         number = newest.name[:4]
-        title = newest.read_text().split('"""')[1].splitlines()[0].rstrip(".")
+        old = newest.read_text()
+        title = old.split('"""')[1].splitlines()[0].rstrip(".")
+        rows = old[old.index(_ROWS) :] if _ROWS in old else ""
         newest.unlink()
     with tempfile.TemporaryDirectory() as folder:
         engine = sqlite_engine(Path(folder) / "hub.db")
@@ -45,6 +49,9 @@ def main() -> int:
     # As SQLite spells truth; PostgreSQL takes no number for it.
     text = text.replace('sa.text("0")', "sa.false()").replace('sa.text("1")', "sa.true()")
     text = text.replace("sa.text('0')", "sa.false()").replace("sa.text('1')", "sa.true()")
+    if rows:
+        text = text.replace("\n\n\ndef downgrade", "\n    _rows()\n\n\ndef downgrade")
+        text = f"{text.rstrip()}\n\n\n{rows}"
     written.write_text(text)
     for what in (["format", "--quiet"], ["check", "--fix", "--quiet"]):
         subprocess.run([sys.executable, "-m", "ruff", *what, written], check=False)
