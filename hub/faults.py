@@ -82,6 +82,8 @@ POINTS: Final[dict[str, str]] = {
     "sync.their_epoch_noted": "we noted the epoch of a peer that waits for our word, it has none",
     "turns.page_taken": "a page of our own log came back, not committed",
     "sync.begun": "the epoch is begun and the rest signed again, not committed",
+    # what was erased
+    "erasure.files_dropped": "files are gone from the disk, that they are is not committed",
     # by themselves
     "timers.before": "nothing that is due has been done",
     "timers.between": "some of what is due is done",

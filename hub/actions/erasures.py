@@ -21,6 +21,7 @@ from hub.actions.received_handoffs import Received
 from hub.domain.disclosure import statement_view
 from hub.domain.handoff import Party
 from hub.errors import Conflict, NotFound, Refused
+from hub.faults import fault
 from hub.ids import TicketId
 from hub.protocol.encoding import parse_instant
 from hub.storage import audit, erasures, ground, handoffs, links, tickets
@@ -271,31 +272,51 @@ def asked_again(
 async def sweep(hub: Hub) -> None:
     """Drop what could not go at once: texts that were under way, and the files."""
     for one in await hub.db.read(lambda connection: erasures.unswept(connection, AT_ONCE)):
-        for digest in await hub.db.write(partial(_sweep_one, hub=hub, erasure_id=one.id)):
-            hub.blobs.drop(digest)
+        if await hub.db.write(partial(_sweep_rows, hub=hub, erasure_id=one.id)):
+            await hub.db.write(partial(_sweep_files, hub=hub, erasure_id=one.id))
 
 
-def _sweep_one(tx: Tx, *, hub: Hub, erasure_id: str) -> list[str]:
-    """The files that may go: after the commit, a file cannot be taken back."""
+def _sweep_rows(tx: Tx, *, hub: Hub, erasure_id: str) -> bool:
+    """Settle what the tables say; whether the files may go once this is durable."""
     now = hub.now()
     one = erasures.find(tx.connection, erasure_id)
     assert one is not None
-    ground.of_tickets(tx, one.ticket_id)
-    if erasures.hold_of(tx.connection, one.ticket_id) is not None:
-        return []
-    if not all(
-        settled.is_settled(tx, link) for link in erasures.links_of(tx.connection, one.ticket_id)
-    ):
-        return []
+    if not _may_go(tx, one):
+        return False
     if one.erased_at is None:
         _drop(tx, one, now)
         erasures.change(tx, one.id, erased_at=now)
-    until = one.erased_at or now
     came_by = None if one.came_by is None else handoffs.lock(tx, one.came_by)
     if came_by is None or came_by.party is Party.CONTRACTOR:
         for handoff in handoffs.of_ticket(tx.connection, one.ticket_id):
-            erasures.drop_texts(tx, handoff.id, until)
-    going = erasures.unnamed(tx, erasures.files_of(tx.connection, one.ticket_id))
-    if not erasures.under_way(tx.connection, one.ticket_id, until):
-        erasures.change(tx, one.id, swept_at=now)
-    return going
+            erasures.drop_texts(tx, handoff.id, one.erased_at or now)
+    return True
+
+
+def _sweep_files(tx: Tx, *, hub: Hub, erasure_id: str) -> None:
+    """Drop the files, and be done if nothing is under way.
+
+    A transaction of its own: a file cannot be taken back, so whatever says that it may go is
+    durable by now, and a process that dies in here begins once more. Nobody begins to name
+    these bytes meanwhile (`ground.of_contents`).
+    """
+    one = erasures.find(tx.connection, erasure_id)
+    assert one is not None
+    assert one.erased_at is not None
+    if not _may_go(tx, one):
+        return
+    digests = erasures.files_of(tx.connection, one.ticket_id)
+    ground.of_contents(tx, *digests)
+    for digest in erasures.unnamed(tx, digests):
+        hub.blobs.drop(digest)
+    fault("erasure.files_dropped")
+    if not erasures.under_way(tx.connection, one.ticket_id, one.erased_at):
+        erasures.change(tx, one.id, swept_at=hub.now())
+
+
+def _may_go(tx: Tx, one: Erasure) -> bool:
+    """Whether no hold stands against it and no link could still need its texts to be whole."""
+    ground.of_tickets(tx, one.ticket_id)
+    return erasures.hold_of(tx.connection, one.ticket_id) is None and all(
+        settled.is_settled(tx, link) for link in erasures.links_of(tx.connection, one.ticket_id)
+    )

@@ -21,7 +21,7 @@ from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, Visibility, may_travel
 from hub.domain.delivery import backoff
-from hub.errors import HubError, NotFound, Refused, Untrusted
+from hub.errors import HubError, NotFound, Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.ids import AttachmentId, CommentId, LinkId, TicketId
 from hub.storage import attachments, comments, ground, handoffs, links, tickets
@@ -136,9 +136,15 @@ def attach_in(
     *,
     comment_id: CommentId | None,
 ) -> list[Attachment]:
-    """Put stored files on a ticket or a comment."""
+    """Put stored files on a ticket or a comment.
+
+    Raises Unavailable(file_gone) where the same content was erased since it was stored.
+    """
     made = []
+    ground.of_contents(tx, *(one.sha256 for one in new))
     for one in new:
+        if not hub.blobs.has(one.sha256):
+            raise Unavailable("file_gone", "The file was erased meanwhile. Send it once more.")
         row = stored.Attachment(
             id=AttachmentId(hub.new_id("att", now)),
             ticket_id=ticket_id,
@@ -255,6 +261,7 @@ def receive_in(
         return []
     link = links.get(tx.connection, handoff.link_id)
     taken = attachments.link_bytes(tx.connection, link.id)
+    ground.of_contents(tx, *(one["sha256"] for one in described))
     made = []
     for one in described:
         if comments.sent_ref(tx.connection, handoff.id, "att", one["attachment_id"]) is not None:
@@ -379,6 +386,7 @@ def take_back_in(
 
     Their bytes may be lost: then they are pulled from that side, which was given them.
     """
+    ground.of_contents(tx, *(one["sha256"] for one in described))
     for one in described:
         if attachments.find(tx.connection, one["attachment_id"]) is None:
             here = hub.blobs.has(one["sha256"])

@@ -259,6 +259,7 @@ def _file(
 def _bytes_of(tx: Tx, hub: Hub, handoff: Handoff, right: Fields) -> dict[str, Any]:
     """Whether the file that was announced is here; else it is pulled again."""
     link_id, sha256 = handoff.link_id, right["sha256"]
+    ground.of_contents(tx, sha256)
     if attachments.was_fetched(tx.connection, link_id, sha256) and hub.blobs.has(sha256):
         return {"state": FileState.AVAILABLE, "reason": None}
     attachments.want(tx, link_id, sha256, right["size"])

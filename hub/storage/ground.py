@@ -7,7 +7,8 @@ in the order of theirs**. A link's lock covers all that belongs to it (streams, 
 delivery, keys, amendments, checkpoints), a ticket's its comments, files and hand-offs: beneath
 them rows are locked and changed in any order. What belongs to the node (settings, what was
 refused, the counters of tickets and of the audit log) comes behind both, and a transaction that
-has reached it locks nothing of a link or ticket any more.
+has reached it locks nothing of a link or ticket any more. Contents of files (`of_contents`) stand
+between the two.
 
 What is said on a ticket goes out over every link it was handed along, so whoever writes on it
 stands on those links too. Which they are is read before they are locked: where that has changed
@@ -19,12 +20,15 @@ On SQLite there is one writer, and nothing here does anything. docs/decisions/00
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
-from sqlalchemy import Column, Connection, select
+from sqlalchemy import Column, Connection, func, select
 
 from hub.domain.handoff import OVER
 from hub.storage.database import Overtaken, Tx, for_update
 from hub.storage.tables import attachments, comments, handoffs, links, tickets
+
+_CONTENTS: Final = 0x68_75_62_02  # keeps these advisory locks apart from others: "hub", 2
 
 
 def of_links(tx: Tx, *link_ids: str) -> None:
@@ -88,6 +92,18 @@ def of_bytes(tx: Tx, sha256: str, link_id: str) -> None:
         return
     query = select(attachments.c.ticket_id).where(attachments.c.sha256 == sha256).distinct()
     of_tickets(tx, *tx.connection.execute(query).scalars(), beside=[link_id])
+
+
+def of_contents(tx: Tx, *digests: str) -> None:
+    """Let nobody else begin or cease to name files of this content until the commit.
+
+    Behind links and tickets, before what belongs to the node. A content has no row of its own.
+    """
+    if tx.alone:
+        return
+    for digest in sorted(set(digests)):
+        key = func.hashtextextended(digest, _CONTENTS)
+        tx.connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
 def _of_part(tx: Tx, ticket: Column[str], key: Column[str], id_: str) -> None:

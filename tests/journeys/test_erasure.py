@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from hub import faults
 from hub.actions import checkpoints, erasures
 from hub.domain.ticket import Contact, Requester
-from hub.errors import Conflict, Refused
+from hub.errors import Conflict, Refused, Unavailable
 from hub.queries import erasures as views
 from hub.queries.erasures import TicketErasuresView
 from hub.storage import tables
@@ -133,6 +134,51 @@ async def test_it_goes_down_the_whole_chain(network: Story) -> None:
     for firm, level in zip(firms[:3], levels, strict=True):
         told = (await seen(firm, level)).erasures[-1].peers
         assert len(told) == 1 and told[0].confirmed_at is not None
+
+
+async def test_a_file_sent_while_the_same_one_was_erased_is_asked_for_once_more(
+    network: Story,
+) -> None:
+    vendor = await network.company("Касса-Сервис")
+    ticket, other = await a_ticket_about(vendor), await vendor.new_ticket("Другая заявка")
+    await vendor.attach(ticket, vendor.paper("фото.jpg", PERSON.encode()))
+    sent = vendor.paper("фото.jpg", PERSON.encode())  # stored, and not on its ticket yet
+    await erase(vendor, ticket)
+    with pytest.raises(Unavailable) as refused:
+        await vendor.attach(other, sent)
+    assert refused.value.code == "file_gone"
+    await vendor.attach(other, vendor.paper("фото.jpg", PERSON.encode()))
+    assert await other.opens("фото.jpg") == PERSON.encode()
+
+
+async def test_a_file_that_stands_on_another_ticket_stays_there(network: Story) -> None:
+    vendor = await network.company("Касса-Сервис")
+    ticket, other = await a_ticket_about(vendor), await vendor.new_ticket("Другая заявка")
+    for one in (ticket, other):
+        await vendor.attach(one, vendor.paper("схема.pdf", b"%PDF"))
+    await erase(vendor, ticket)
+    assert await other.opens("схема.pdf") == b"%PDF"
+
+
+async def test_an_erasure_that_died_over_its_files_is_finished_later(
+    network: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor = await network.company("Касса-Сервис")
+    ticket = await a_ticket_about(vendor)
+    await vendor.attach(ticket, vendor.paper("фото.jpg", PERSON.encode()))
+
+    def die(point: str) -> None:
+        if point == "erasure.files_dropped":
+            raise RuntimeError(point)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(faults, "strike", die)
+        with pytest.raises(RuntimeError):
+            await erase(vendor, ticket)
+    assert (await seen(vendor, ticket)).erasures[0].complete_at is None
+    await network.pass_time(minutes=10)
+    assert (await seen(vendor, ticket)).erasures[0].complete_at is not None
+    assert await remembers(vendor) == []
 
 
 async def test_a_legal_hold_of_the_peer_delays_and_is_told(network: Story) -> None:
