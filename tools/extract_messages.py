@@ -20,6 +20,7 @@ ERRORS = frozenset(
         "Untrusted",
         "Unavailable",
         "Misconfigured",
+        "Gone",
         "BadWords",
     }
 )
@@ -30,6 +31,9 @@ ALARMS = frozenset({"alarm"})
 
 TABLES = frozenset(
     {
+        "_BAD_ADDRESS",
+        "_GONE",
+        "_WRONG",
         "_TOLD",
         "LABELS",
         "SHOWN_WITH_COMMENTS",

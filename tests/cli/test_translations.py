@@ -14,8 +14,13 @@ from tools.extract_messages import extract, unreadable
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "hub" / "locale" / "ru" / "LC_MESSAGES" / "hub.po"
-SOURCES = sorted(path for path in (ROOT / "hub").rglob("*.py") if "migrations" not in path.parts)
-ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told"}
+SOURCES = sorted(
+    path
+    for folder in ("hub", "connectors")
+    for path in (ROOT / folder).rglob("*.py")
+    if "migrations" not in path.parts
+)
+ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told", "_GONE", "_BAD_ADDRESS", "_WRONG"}
 """Expressions whose texts are found where they are written."""
 
 
