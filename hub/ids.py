@@ -24,9 +24,19 @@ InvitationId = NewType("InvitationId", str)  # inv_
 TokenId = NewType("TokenId", str)  # tok_
 HopId = NewType("HopId", str)  # hop_
 AlertId = NewType("AlertId", str)  # alr_
+CustomerId = NewType("CustomerId", str)  # cus_
+SiteId = NewType("SiteId", str)  # sit_
+AssetId = NewType("AssetId", str)  # ast_
+ContactId = NewType("ContactId", str)  # con_
+ViewId = NewType("ViewId", str)  # viw_
+MacroId = NewType("MacroId", str)  # mac_
+DefinitionId = NewType("DefinitionId", str)  # fld_
 
 PREFIXES: Final = frozenset(
-    {"tkt", "hnd", "lnk", "msg", "cmt", "att", "agt", "inv", "tok", "hop", "alr", "req"}
+    {
+        *("tkt", "hnd", "lnk", "msg", "cmt", "att", "agt", "inv", "tok", "hop", "alr", "req"),
+        *("cus", "sit", "ast", "con", "viw", "mac", "fld"),
+    }
 )
 _SHAPE: Final = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
 

@@ -94,6 +94,8 @@ class ChecklistItem:
     item_id: str
     text: str
     done: bool = False
+    needs_photo: bool = False  # ours, like the next: peers are not told
+    photo_id: str = ""  # the file that shows it done
 
 
 @dataclass(frozen=True, slots=True)

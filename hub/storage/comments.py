@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, upd
 
 from hub.domain.comment import Visibility
 from hub.ids import CommentId, HandoffId, TicketId
-from hub.storage import statements
+from hub.storage import search, statements
 from hub.storage.database import Tx
 from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import comments, item_refs, outbox
@@ -65,11 +65,14 @@ _REFS_OF: Final[Query[tuple[HandoffId, str, bool]]] = Query(
 def add(tx: Tx, comment: Comment) -> None:
     """Store a new comment."""
     statements.add_record(tx, comments, comment)
+    search.add(tx, comment.id, comment.ticket_id, comment.body)
 
 
 def change(tx: Tx, comment_id: str, **values: Any) -> None:
     """Set these columns of the comment."""
     statements.change(tx, comments, {"id": comment_id}, values)
+    if "body" in values:
+        search.change(tx, comment_id, values["body"])
 
 
 def replace(tx: Tx, comment: Comment) -> None:

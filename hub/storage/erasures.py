@@ -26,22 +26,28 @@ from sqlalchemy import (
 
 from hub.domain.handoff import Party
 from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
+from hub.storage import search
 from hub.storage.attachments import FileState
 from hub.storage.database import Tx
 from hub.storage.retention import SETTLED
 from hub.storage.tables import (
     attachments,
+    client_ratings,
     comments,
+    drafts,
     erasure_asks,
     erasures,
     fetches,
     forks,
+    guest_links,
     handoff_events,
     handoffs,
     idempotency_keys,
     inbox,
     legal_holds,
     outbox,
+    ticket_events,
+    ticket_tags,
     tickets,
     voided,
 )
@@ -213,9 +219,22 @@ def drop_ticket(tx: Tx, ticket_id: str, now: datetime) -> Dropped:
             asset=None,
             fields=[],
             checklist=[],
+            customer_id=None,
+            site_id=None,
+            asset_id=None,
             updated_at=now,
         )
     )
+    run(delete(ticket_tags).where(ticket_tags.c.ticket_id == ticket_id))
+    run(delete(drafts).where(drafts.c.ticket_id == ticket_id))
+    run(delete(guest_links).where(guest_links.c.ticket_id == ticket_id))
+    run(update(client_ratings).where(client_ratings.c.ticket_id == ticket_id).values(text=""))
+    run(
+        update(ticket_events)
+        .where(ticket_events.c.ticket_id == ticket_id)
+        .values(facts={}, actor=GONE)
+    )
+    search.forget(tx, ticket_id)
     ours = select(handoffs.c.id).where(handoffs.c.ticket_id == ticket_id)
     run(
         update(handoffs)
@@ -327,6 +346,7 @@ def _blank(
     tx: Tx, words: ColumnElement[bool], files: ColumnElement[bool], now: datetime
 ) -> tuple[int, int]:
     run = tx.connection.execute
+    search.forget_comments(tx, words)
     said = run(update(comments).where(words).values(body="", author=GONE, author_ref=GONE))
     attached = run(update(attachments).where(files).values(name=GONE, reason=None))
     for table, mine in ((comments, words), (attachments, files)):

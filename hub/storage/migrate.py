@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from hub.errors import Misconfigured
-from hub.storage import guards
+from hub.storage import guards, search
 from hub.storage.database import sqlite_engine
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def _upgrade(connection: Connection) -> None:
     _refuse_newer(connection)
     command.upgrade(_config(connection), "head")
     guards.put_up(connection)  # whatever a migration did to the tables
+    search.put_up(connection)
 
 
 def _revision(connection: Connection) -> str | None:

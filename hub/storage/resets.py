@@ -14,10 +14,12 @@ from hub.storage.tables import (
     api_tokens,
     counters,
     deliveries,
+    guest_links,
     idempotency_keys,
     invitations,
     links,
     node,
+    onlookers,
     streams,
 )
 
@@ -47,6 +49,11 @@ def end_access(tx: Tx, at: datetime) -> Forgotten:
         .where(invitations.c.link_id.is_(None), invitations.c.revoked_at.is_(None))
         .values(revoked_at=at)
     )
+    # Whoever has the address of a page without login may be somebody it was taken from since.
+    tx.connection.execute(
+        update(guest_links).where(guest_links.c.revoked_at.is_(None)).values(revoked_at=at)
+    )
+    tx.connection.execute(delete(onlookers))
     tx.connection.execute(delete(idempotency_keys))
     return Forgotten(tokens.rowcount, open_ones.rowcount)
 

@@ -512,7 +512,21 @@ tickets = Table(
     Column("created_by", String(36)),  # null: it came by link, mail or a desk
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
+    # Ours alone, beside what may be disclosed: the rules of disclosure never see them.
+    Column("team_id", String(36)),
+    Column("due_source", String(12)),  # person | principal | rule; null: no deadline
+    Column("customer_id", String(36)),
+    Column("site_id", String(36)),
+    Column("asset_id", String(36)),
+    Column("visit_at", Instant),  # when our engineer is expected on site
+    Column("visit_stage", String(8)),  # planned | on_way | on_site | done; null: no visit
     Index("ix_tickets_status", "status", "id"),
+    Index("ix_tickets_updated_at", "updated_at", "id"),
+    Index("ix_tickets_due_at", "due_at", "id"),
+    Index("ix_tickets_assignee_id", "assignee_id", "status"),
+    Index("ix_tickets_customer_id", "customer_id", "id"),
+    Index("ix_tickets_site_id", "site_id", "id"),
+    Index("ix_tickets_asset_id", "asset_id", "id"),
 )
 
 comments = Table(
@@ -718,6 +732,218 @@ hop_refs = Table(
     Column("upstream_id", String(36), primary_key=True),  # our hand-off towards the principal
     Column("below", String(73), primary_key=True),  # our hand-off, or (our hand-off, its hop)
     Column("hop_id", String(36), nullable=False, unique=True),
+)
+
+# --- how our people work: none of it ever leaves -------------------------------------------
+
+ticket_tags = Table(
+    "ticket_tags",
+    metadata,
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("tag", String(64), primary_key=True),
+    Index("ix_ticket_tags_tag", "tag", "ticket_id"),
+)
+
+ticket_events = Table(
+    "ticket_events",
+    metadata,
+    # what our people and rules did to a ticket, for its history in words
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),  # display name, as it was then
+    Column("event", String(32), nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+ticket_links = Table(
+    "ticket_links",
+    metadata,
+    # one row for both ends: `ticket_id` is the smaller id where the kind has no direction
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("other_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("kind", String(12), primary_key=True),  # related | duplicate (of the other)
+    Index("ix_ticket_links_other_id", "other_id"),
+)
+
+searchable = Table(
+    "searchable",
+    metadata,
+    # What is found by words: one row a ticket, one a comment. The index over it is not a table:
+    # hub/storage/search.py.
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("item_id", String(36), nullable=False, unique=True),
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), nullable=False),
+    Column("words", Text, nullable=False),
+    Index("ix_searchable_ticket_id", "ticket_id"),
+)
+
+customers = Table(
+    "customers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("legal_entity", Text, nullable=False, server_default=""),  # as in contracts
+    Column("tax_id", Text, nullable=False, server_default=""),
+    Column("time_zone", String(64), nullable=False, server_default=""),  # empty: the node's
+    Column("note", Text, nullable=False, server_default=""),
+    Column("archived_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_customers_name", "name"),
+)
+
+sites = Table(
+    "sites",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("customer_id", String(36), ForeignKey("customers.id"), nullable=False),
+    Column("parent_id", String(36), ForeignKey("sites.id")),
+    Column("name", Text, nullable=False),
+    Column("address", Text, nullable=False, server_default=""),
+    Column("legal_entity", Text, nullable=False, server_default=""),  # empty: that above it
+    Column("time_zone", String(64), nullable=False, server_default=""),  # empty: that above it
+    Column("note", Text, nullable=False, server_default=""),
+    Column("archived_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_sites_customer_id", "customer_id", "name"),
+)
+
+assets = Table(
+    "assets",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("customer_id", String(36), ForeignKey("customers.id"), nullable=False),
+    Column("site_id", String(36), ForeignKey("sites.id")),
+    Column("name", Text, nullable=False),
+    Column("model", Text, nullable=False, server_default=""),
+    Column("inventory_number", Text, nullable=False, server_default=""),
+    Column("serial_number", Text, nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("archived_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_assets_customer_id", "customer_id", "name"),
+    Index("ix_assets_site_id", "site_id"),
+    Index("ix_assets_serial_number", "serial_number"),
+)
+
+contacts = Table(
+    "contacts",
+    metadata,
+    # people at the customer: personal data, deleted and not archived
+    Column("id", String(36), primary_key=True),
+    Column("customer_id", String(36), ForeignKey("customers.id"), nullable=False),
+    Column("site_id", String(36), ForeignKey("sites.id")),
+    Column("name", Text, nullable=False),
+    Column("phone", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_contacts_customer_id", "customer_id", "name"),
+)
+
+asset_events = Table(
+    "asset_events",
+    metadata,
+    # what became of a piece of equipment: moved, changed, put away
+    Column("asset_id", String(36), ForeignKey("assets.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("facts", JSON, nullable=False),
+)
+
+field_definitions = Table(
+    "field_definitions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("kind", String(8), nullable=False),  # text | number | date | choice | yes_no
+    Column("choices", JSON, nullable=False),
+    Column("required", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("retired_at", Instant),  # old tickets keep the value, new ones are not asked
+)
+
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("agent_id", String(36), ForeignKey("agents.id"), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("query", Text, nullable=False),  # as it stands in the address of the list
+    Column("shared", Boolean, nullable=False),  # everybody of the company sees it
+    Column("created_at", Instant, nullable=False),
+    Index("ix_saved_views_agent_id", "agent_id"),
+)
+
+macros = Table(
+    "macros",
+    metadata,
+    # a canned answer is a macro that only says something
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("visibility", String(8), nullable=False),
+    Column("status", String(16)),
+    Column("priority", String(8)),
+    Column("tags", JSON, nullable=False),  # to be added
+    Column("take", Boolean, nullable=False),  # whoever uses it becomes the assignee
+    Column("created_at", Instant, nullable=False),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("agent_id", String(36), ForeignKey("agents.id"), primary_key=True),
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("visibility", String(8), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_drafts_ticket_id", "ticket_id"),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    # until when an agent has read a ticket
+    Column("agent_id", String(36), ForeignKey("agents.id"), primary_key=True),
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+onlookers = Table(
+    "onlookers",
+    metadata,
+    # who has a ticket open: rows that live for a minute
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("agent_id", String(36), ForeignKey("agents.id"), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("writing", Boolean, nullable=False),
+)
+
+guest_links = Table(
+    "guest_links",
+    metadata,
+    # pages without a login: whoever has the address may see and do what the purpose says
+    Column("token_hash", String(64), primary_key=True),  # SHA-256, hex
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), nullable=False),
+    Column("purpose", String(8), nullable=False),  # follow | rate
+    Column("created_by", String(36)),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Index("ix_guest_links_ticket_id", "ticket_id"),
+)
+
+client_ratings = Table(
+    "client_ratings",
+    metadata,
+    # what the requester thinks of our work: not the rating of a hand-off
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
+    Column("score", Integer, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("at", Instant, nullable=False),
 )
 
 Index("ix_outbox_pending", outbox.c.link_id, outbox.c.state, outbox.c.seq)

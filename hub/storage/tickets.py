@@ -21,10 +21,17 @@ from hub.domain.ticket import (
 )
 from hub.errors import NotFound
 from hub.ids import TicketId
-from hub.storage import counters, statements
+from hub.storage import counters, search, statements
 from hub.storage.database import Tx
 from hub.storage.statements import Query
 from hub.storage.tables import tickets
+
+CHANGED_TOPIC: Final = "tickets"
+"""Woken whenever something of a ticket changed: whoever shows tickets looks again."""
+
+_FOUND_BY: Final = frozenset(
+    {"title", "description", "requester", "contact", "site", "asset", "fields"}
+)
 
 P = TypeVar("P", Requester, Contact, Site, Asset)
 
@@ -115,18 +122,24 @@ def add(tx: Tx, ticket: Ticket) -> None:
     """Store a new ticket."""
     values = {name: getattr(ticket, name) for name in Ticket.__dataclass_fields__}
     tx.connection.execute(insert(tickets).values(**_columns(values)))
+    search.add(tx, ticket.id, ticket.id, *search.texts(ticket))
+    tx.wake(CHANGED_TOPIC)
 
 
 def change(tx: Tx, ticket_id: TicketId, *, updated_at: datetime, **changes: Any) -> None:
     """Set these members of the ticket."""
     values = {"updated_at": updated_at, **_columns(changes)}
     statements.change(tx, tickets, {"id": ticket_id}, values)
+    if not _FOUND_BY.isdisjoint(changes):
+        search.change(tx, ticket_id, *search.texts(get(tx.connection, ticket_id)))
+    tx.wake(CHANGED_TOPIC)
 
 
 def touch(tx: Tx, ticket_id: TicketId, at: datetime) -> None:
     """Something happened on the ticket: note it, and lock the row. Raises NotFound."""
     if statements.change(tx, tickets, {"id": ticket_id}, {"updated_at": at}) == 0:
         raise NotFound("not_found", "There is no such ticket.")
+    tx.wake(CHANGED_TOPIC)
 
 
 def get(connection: Connection, ticket_id: str) -> Ticket:

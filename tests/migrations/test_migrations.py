@@ -12,14 +12,15 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from hub.errors import Misconfigured
-from hub.storage import migrate
+from hub.storage import migrate, search
 from hub.storage.database import sqlite_engine
 from hub.storage.tables import metadata
 from tests.conftest import NO_POSTGRES
 
 
 def drift(connection) -> list[object]:
-    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+    options = {"include_name": search.is_table}
+    return list(compare_metadata(MigrationContext.configure(connection, opts=options), metadata))
 
 
 async def test_an_empty_database_becomes_the_tables_of_the_program(tmp_path: Path) -> None:
