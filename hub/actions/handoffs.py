@@ -626,27 +626,31 @@ async def plan(hub: Hub, actor: Actor, handoff_id: HandoffId, wish: Plan) -> Non
     """Tell the principal how our work is planned."""
 
     def transaction(tx: Tx) -> None:
-        now = hub.now()
-        handoff = _take_up(tx, handoff_id)
-        if handoff.party is not Party.CONTRACTOR:
-            raise Refused("wrong_pen", "The plan is the contractor's.")
-        if handoff.state in OVER:
-            raise Refused("wrong_pen", "This hand-off is over.")
-        changed = {
-            name: value
-            for name in Plan.__dataclass_fields__
-            if (value := getattr(wish, name)) is not None
-        }
-        if not changed:
-            raise Refused("nothing_to_change", "Say what is planned: time, person or stage.")
-        told = send_statement(tx, hub, handoff, "handoff.plan", changed, now=now, actor=actor)
-        # What both sides know of it: a name that is not disclosed is nobody's plan but ours.
-        changed = {name: value for name, value in changed.items() if name in told}
-        if "assignee" in told:
-            changed["assignee"] = told["assignee"]
-        handoffs.change(tx, handoff_id, **changed)
+        plan_in(tx, hub, actor, _take_up(tx, handoff_id), wish, hub.now())
 
     await hub.db.write(transaction)
+
+
+def plan_in(tx: Tx, hub: Hub, actor: Actor, handoff: Handoff, wish: Plan, now: datetime) -> None:
+    """`plan`, inside a transaction that is about more than that."""
+    if handoff.party is not Party.CONTRACTOR:
+        raise Refused("wrong_pen", "The plan is the contractor's.")
+    if handoff.state in OVER:
+        raise Refused("wrong_pen", "This hand-off is over.")
+    changed = {
+        name: value
+        for name in Plan.__dataclass_fields__
+        if (value := getattr(wish, name)) is not None
+    }
+    if not changed:
+        raise Refused("nothing_to_change", "Say what is planned: time, person or stage.")
+    told = send_statement(tx, hub, handoff, "handoff.plan", changed, now=now, actor=actor)
+    # What both sides know of it: a name that is not disclosed is nobody's plan but ours.
+    changed = {name: value for name, value in changed.items() if name in told}
+    if "assignee" in told:
+        changed["assignee"] = told["assignee"]
+    handoffs.change(tx, handoff.id, **changed)
+    tickets.touch(tx, handoff.ticket_id, now)
 
 
 async def rate(

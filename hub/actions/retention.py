@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from hub.actions import terms
+from hub.actions import personal, terms
 from hub.actions.context import Hub
-from hub.storage import blobs, ground, links, retention
+from hub.storage import blobs, ground, guests, links, retention
+from hub.storage import personal as kept
 from hub.storage.database import Tx
 from hub.storage.retention import Ended
 
@@ -55,6 +56,18 @@ def _warranty_end(tx: Tx, ended: Ended) -> datetime | None:
     link = links.get(tx.connection, ended.link_id)
     days = terms.direction(link, ended.party).warranty_days
     return ended.closed_at + timedelta(days=days)
+
+
+async def forget_personal(hub: Hub) -> None:
+    """Drop drafts nobody went on with, who looked at what, and addresses long ended."""
+    now = hub.now()
+
+    def transaction(tx: Tx) -> None:
+        drafted = now - personal.DRAFTS_STAY
+        kept.forget_before(tx, looked=now - kept.LOOKS_FOR, drafted=drafted)
+        guests.forget_before(tx, now - FORGOTTEN)
+
+    await hub.db.write(transaction)
 
 
 async def collect(hub: Hub) -> None:

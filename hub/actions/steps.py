@@ -90,6 +90,8 @@ def _follow(tx: Tx, hub: Hub, handoff: Handoff, target: State, now: datetime) ->
     status = _status(tx, handoff, target)
     if status is not None and status is not ticket.status:
         tickets.change(tx, ticket.id, updated_at=now, status=status)
+    else:
+        tickets.touch(tx, ticket.id, now)  # whoever looks at it sees the step at once
     if handoff.party is not Party.PRINCIPAL:
         return
     if target in _ALARMING:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from hub.actions import files, outgoing, settled, sharing
+from hub.actions import assigning, files, outgoing, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import disclosure
 from hub.domain import ticket as rules
+from hub.domain.assignment import DueSource
 from hub.domain.comment import Visibility
 from hub.domain.handoff import OVER, Party
 from hub.domain.ticket import (
@@ -48,11 +49,19 @@ class NewTicket:
     checklist: Sequence[str] = ()
     due_at: datetime | None = None
     files: Sequence[files.NewFile] = ()
+    photos: frozenset[int] = frozenset()  # places of the checklist that a photo must show done
+    assignee: AgentId | None = None
+    team: str | None = None
+    tags: Sequence[str] = ()
+    customer: str | None = None  # of the directory, as the next two; they fill in what is empty
+    at_site: str | None = None
+    of_asset: str | None = None
+    visit_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TicketChanges:
-    """What to change; None: leave as it is."""
+    """What to change; None: leave as it is, and what `clear` names is emptied."""
 
     title: str | None = None
     description: str | None = None
@@ -66,6 +75,13 @@ class TicketChanges:
     due_at: datetime | None = None
     status: TicketStatus | None = None
     assignee: AgentId | None = None
+    team: str | None = None
+    tags: Sequence[str] | None = None
+    customer: str | None = None
+    at_site: str | None = None
+    of_asset: str | None = None
+    visit_at: datetime | None = None
+    clear: frozenset[str] = frozenset()
 
 
 async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
@@ -89,13 +105,26 @@ async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
             asset=wish.asset,
             fields=tuple(wish.fields),
             checklist=tuple(
-                ChecklistItem(str(n), text) for n, text in enumerate(wish.checklist, start=1)
+                ChecklistItem(str(n + 1), text, needs_photo=n in wish.photos)
+                for n, text in enumerate(wish.checklist)
             ),
             due_at=wish.due_at,
             created_by=AgentId(actor.ref) if is_id(actor.ref, "agt") else None,
+            assignee=wish.assignee,
         )
+        made = assigning.filled_in(tx, made, wish.customer, wish.at_site, wish.of_asset)
+        if wish.assignee is not None:
+            _check_assignee(tx, wish.assignee)
+        assigning.check_fields(tx.connection, made.fields, complete=is_id(actor.ref, "agt"))
         rules.check(made)
         tickets.add(tx, made)
+        assigning.note(
+            tx,
+            made.id,
+            {name: value for name in assigning.OURS if (value := getattr(wish, name))},
+            due_source=None if wish.due_at is None else DueSource.PERSON,
+        )
+        assigning.record(tx, actor, made.id, "created", {}, now)
         files.attach_in(tx, hub, made.id, wish.files, Visibility.PUBLIC, now, comment_id=None)
         audit.append(tx, at=now, actor=actor.ref, event="ticket.created", ticket=made.number)
         return made
@@ -116,12 +145,14 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
         changes = {
             one.name: value
             for one in fields(TicketChanges)
-            if (value := getattr(wish, one.name)) is not None
+            if one.name != "clear" and (value := getattr(wish, one.name)) is not None
         }
+        changes |= assigning.emptied(wish.clear)
         for name in ("fields", "checklist"):
             if name in changes:
                 changes[name] = tuple(changes[name])
-        if not changes:
+        ours = {name: changes.pop(name) for name in assigning.OURS if name in changes}
+        if not changes and not ours:
             return before
         everyone = handoffs.of_ticket(tx.connection, ticket_id)
         foreign = _PRINCIPAL_OWNS & changes.keys()
@@ -135,11 +166,20 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
         for one in everyone:
             if one.state not in OVER:
                 settled.check(tx, one.link_id, one.id)
-        if "assignee" in changes:
+        if changes.get("assignee") is not None:
             _check_assignee(tx, changes["assignee"])
+        if "fields" in changes:
+            assigning.check_fields(tx.connection, changes["fields"], complete=False)
+        if "checklist" in changes:
+            assigning.check_photos(tx.connection, ticket_id, changes["checklist"])
         after = replace(before, **changes, updated_at=now)
         rules.check(after)
+        told = assigning.in_words(tx.connection, before, changes, ours)
         tickets.change(tx, ticket_id, updated_at=now, **changes)
+        source = DueSource.PERSON if changes.get("due_at") else None
+        assigning.note(tx, ticket_id, ours, due_source=source)
+        if told:
+            assigning.record(tx, actor, ticket_id, "changed", told, now)
         tell_contractors(tx, hub, before, after, now)
         return after
 
@@ -238,6 +278,8 @@ def receive(
         **disclosed,
     )
     tickets.add(tx, made)
+    if made.due_at is not None:
+        assigning.note(tx, made.id, {}, due_source=DueSource.PRINCIPAL)
     return made
 
 
@@ -249,7 +291,11 @@ def receive_update(
         raise Refused("wrong_pen", "Only the principal changes these.")
     before = tickets.lock(tx, handoff.ticket_id)
     changes = members(said)
+    if "checklist" in changes:
+        changes["checklist"] = assigning.photos_kept(before.checklist, changes["checklist"])
     tickets.change(tx, before.id, updated_at=now, **changes)
     if "due_at" in changes:
+        source = None if changes["due_at"] is None else DueSource.PRINCIPAL
+        assigning.note(tx, before.id, {}, due_source=source)
         handoffs.change(tx, handoff.id, due_requested=changes["due_at"])
     tell_contractors(tx, hub, before, replace(before, **changes, updated_at=now), now)

@@ -52,6 +52,7 @@ async def run(hub: Hub) -> None:
     await erasures.sweep(hub)
     await retention.prune(hub)
     await retention.collect(hub)
+    await retention.forget_personal(hub)
 
 
 async def _each(hub: Hub, rule: Rule) -> None:

@@ -55,6 +55,7 @@ class Visit:
     actor: Actor
     params: Mapping[str, str]  # of the path
     files: Sequence[NewFile] = ()  # that came along; they are in the store already
+    last_event_id: str = ""  # where a stream is taken up again
 
     @property
     def hub(self) -> Hub:
@@ -81,6 +82,15 @@ class Download:
     media_type: str
 
 
+@dataclass(frozen=True, slots=True)
+class Following:
+    """What goes on being told as long as somebody listens."""
+
+    topic: str  # woken when there may be something to tell
+    # What is new, as (id, event, data), each time it is asked.
+    look: Callable[[], Awaitable[Sequence[tuple[str, str, object]]]]
+
+
 class Open(Enum):
     """Said of a route that needs no token."""
 
@@ -102,6 +112,7 @@ class Sends(Enum):
     NOTHING = "nothing"
     FILE = "file"
     DOCUMENT = "document"  # any JSON object
+    STREAM = "stream"  # server-sent events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,15 @@ _PARAMS: Final[Mapping[str, str]] = {
     "handoff": "id",
     "link": "id, name or node id of the peer",
     "message": "id",
+    "other": "id or number of the other ticket",
+    "item": "id of an item of the checklist",
+    "customer": "id",
+    "site": "id",
+    "asset": "id",
+    "contact": "id",
+    "field": "id",
+    "view": "id",
+    "macro": "id",
 }
 
 _PROBLEM: Final[dict[str, Any]] = {
@@ -151,6 +160,8 @@ def _parameters(route: Route[Any], schemas: Mapping[str, Any]) -> list[dict[str,
                 "schema": {"type": "string", "minLength": 1, "maxLength": 255},
             }
         )
+    if route.answer is Sends.STREAM:
+        found.append({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}})
     if route.answer is Sends.FILE:
         found.append({"name": "Range", "in": "header", "schema": {"type": "string"}})
     return found
@@ -190,6 +201,8 @@ def _answer(route: Route[Any]) -> dict[str, Any]:
             return said
         case Sends.FILE:
             said["content"] = _BINARY
+        case Sends.STREAM:
+            said["content"] = {"text/event-stream": {"schema": {"type": "string"}}}
         case Sends.DOCUMENT:
             said["content"] = {"application/json": {"schema": {"type": "object"}}}
         case _:

@@ -9,10 +9,14 @@ from hub.api import (
     checkpoints,
     comments,
     deliveries,
+    directories,
     erasures,
+    events,
     files,
     handoffs,
+    inside,
     links,
+    personal,
     tickets,
 )
 from hub.api.door import Open, Route, Sends, Visit
@@ -26,6 +30,10 @@ async def _openapi(visit: Visit, form: Nothing) -> dict[str, Any]:
 
 ROUTES: Final[tuple[Route[Any], ...]] = (
     *tickets.ROUTES,
+    *inside.ROUTES,
+    *personal.ROUTES,
+    *directories.ROUTES,
+    *events.ROUTES,
     *comments.ROUTES,
     *erasures.ROUTES,
     *files.ROUTES,

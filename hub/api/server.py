@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import math
 import re
@@ -17,7 +19,7 @@ from hub.actions import denials, repeats, suspicions, tokens
 from hub.actions.context import Actor
 from hub.actions.repeats import Answer, Keyed
 from hub.api import problems
-from hub.api.door import ApiContext, Download, Effect, Open, Route, Sends, Takes, Visit
+from hub.api.door import ApiContext, Download, Effect, Following, Open, Route, Sends, Takes, Visit
 from hub.api.files import repr_digest
 from hub.api.forms import read_json, read_words
 from hub.api.problems import Invalid, Told
@@ -44,6 +46,8 @@ _HEADERS: Final[Mapping[str, str]] = {
 
 _BEARER: Final = re.compile(r"bearer +(?P<token>\S+)", re.IGNORECASE)
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+_STREAMS: Final = 200  # that are followed at once
+_STILL_THERE_S: Final = 15.0  # a line at least so often: proxies and dead listeners are noticed
 _NAME_MAX: Final = 1000  # of a file, before it is cleaned
 _FROM_AIOHTTP: Final[Mapping[int, str]] = {400: "malformed", 413: "too_large"}
 
@@ -114,13 +118,16 @@ async def _answer_to(
     hub = context.hub
     with bound(agent=actor.ref):
         form, files = await _read(context, route, request)
-        visit = Visit(context, actor, _params(request), files)
+        resumed = strict_json.clean(request.headers.get("Last-Event-ID", ""))
+        visit = Visit(context, actor, _params(request), files, resumed)
         keyed = _keyed(actor, request, form, visit) if route.method != "GET" else None
         if keyed is not None and (kept := await repeats.kept(hub, keyed)) is not None:
             return _json(kept)
         found = await route.handler(visit, form)
         if isinstance(found, Effect):
             return _json(await _carry_out(context, route, found, keyed))
+        if isinstance(found, Following):
+            return await _stream(context, found, request)
         if isinstance(found, Download):
             return _file(context, found, request)
         return _json(Answer(route.status, _text(found)))
@@ -308,6 +315,32 @@ def _problem(told: Told) -> web.Response:
     body = json.dumps(told.members, ensure_ascii=False, separators=(",", ":"))
     headers = {**told.headers, "content-type": problems.MEDIA_TYPE}
     return web.Response(status=told.status, headers=headers, body=body.encode())
+
+
+async def _stream(
+    context: ApiContext, found: Following, request: web.Request
+) -> web.StreamResponse:
+    """Tell what is new until the listener goes: server-sent events (HTML §9.2)."""
+    response = web.StreamResponse(
+        headers={**_HEADERS, "content-type": "text/event-stream", "x-accel-buffering": "no"}
+    )
+    with (
+        context.places.hold("streams", _STREAMS),
+        context.hub.wakes.watch(found.topic) as woken,
+        contextlib.suppress(ConnectionError),
+    ):
+        await response.prepare(request)
+        await response.write(b"retry: 2000\n\n")
+        while True:
+            woken.clear()
+            for event_id, event, data in await found.look():
+                told = f"id: {event_id}\nevent: {event}\ndata: {_text(data)}\n\n"
+                await response.write(told.encode())
+            try:
+                await asyncio.wait_for(woken.wait(), _STILL_THERE_S)
+            except TimeoutError:
+                await response.write(b": still here\n\n")
+    return response
 
 
 def _file(context: ApiContext, found: Download, request: web.Request) -> web.StreamResponse:

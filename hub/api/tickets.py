@@ -10,7 +10,8 @@ from hub.actions import tickets
 from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Form, Instant, Nothing, Short, Text, Title, unchanged
-from hub.api.views import Page, page_of
+from hub.api.views import Page
+from hub.domain.assignment import TAGS_MAX
 from hub.domain.lengths import CHECKLIST_MAX, FIELDS_MAX
 from hub.domain.ticket import (
     Asset,
@@ -27,7 +28,8 @@ from hub.errors import Refused
 from hub.ids import AgentId, TicketId, is_id
 from hub.queries import names
 from hub.queries import tickets as shown
-from hub.queries.tickets import TicketLine, TicketView
+from hub.queries.ticket_lists import OPEN, Filter, Listing, Sort, TicketRow, listing
+from hub.queries.tickets import TicketView
 
 Limit = Annotated[int, Constraint(ge=1, le=200, description="rows of one page")]
 Cursor = Annotated[str, Constraint(max_length=64, description="`next` of the page before")]
@@ -82,6 +84,11 @@ class ItemForm(Form):
     item_id: Annotated[Short, Constraint(min_length=1, max_length=64)]
     text: Text
     done: bool = False
+    needs_photo: bool = False
+    photo_id: Short = ""
+
+
+Tags = Annotated[tuple[Short, ...], Constraint(max_length=TAGS_MAX)]
 
 
 class NewTicketForm(Form):
@@ -98,6 +105,17 @@ class NewTicketForm(Form):
     fields: Annotated[tuple[FieldForm, ...], Constraint(max_length=FIELDS_MAX)] = ()
     checklist: Annotated[tuple[Title, ...], Constraint(max_length=CHECKLIST_MAX)] = ()
     due_at: Instant | None = None
+    photos: Annotated[
+        tuple[Annotated[int, Constraint(ge=0)], ...],
+        Constraint(max_length=CHECKLIST_MAX, description="places of the checklist, from 0"),
+    ] = ()
+    assignee: Short | None = None
+    team: Short | None = None
+    tags: Tags = ()
+    customer: Short | None = None
+    at_site: Short | None = None
+    of_asset: Short | None = None
+    visit_at: Instant | None = None
 
 
 class TicketChangesForm(Form):
@@ -115,13 +133,32 @@ class TicketChangesForm(Form):
     due_at: Instant = unchanged()
     status: TicketStatus = unchanged()
     assignee: Short = unchanged()
+    team: Short = unchanged()
+    tags: Tags = unchanged()
+    customer: Short = unchanged()
+    at_site: Short = unchanged()
+    of_asset: Short = unchanged()
+    visit_at: Instant = unchanged()
+    clear: Annotated[tuple[Short, ...], Constraint(max_length=20)] = ()
 
 
 class TicketQuery(Form):
-    """Which tickets."""
+    """Which tickets, and in which order."""
 
     status: TicketStatus | None = None
-    cursor: Cursor | None = None
+    open: bool = False
+    text: Annotated[str, Constraint(max_length=200, description="words to be found")] = ""
+    assignee: Annotated[Short, Constraint(description="agent, or none")] | None = None
+    team: Short | None = None
+    priority: Priority | None = None
+    tag: Short | None = None
+    customer: Short | None = None
+    site: Short | None = None
+    asset: Short | None = None
+    peer: Short | None = None
+    due_before: Instant | None = None
+    sort: Sort = Sort.CREATED
+    cursor: Annotated[str, Constraint(max_length=200)] | None = None
     limit: Limit = 50
 
 
@@ -136,6 +173,9 @@ def _members(form: NewTicketForm | TicketChangesForm) -> dict[str, Any]:
             said[name] = kind(**said[name].model_dump())
     if "fields" in said:
         said["fields"] = tuple(Field(one.name, one.value) for one in said["fields"])
+    for name in ("photos", "clear"):
+        if name in said:
+            said[name] = frozenset(said[name])
     return said
 
 
@@ -156,14 +196,35 @@ async def ticket_id(visit: Visit) -> TicketId:
     return await visit.hub.db.read(lambda connection: names.ticket(connection, name).id)
 
 
-async def _list(visit: Visit, form: TicketQuery) -> Page[TicketLine]:
-    before = check_cursor(form.cursor, "tkt")
-    found = await visit.hub.db.read(
-        lambda connection: shown.page(
-            connection, status=form.status, before=before, limit=form.limit + 1
+async def _list(visit: Visit, form: TicketQuery) -> Page[TicketRow]:
+    statuses = OPEN if form.open else ()
+
+    def look(connection: Any) -> Listing:
+        along = None if form.peer is None else names.link(connection, form.peer).id
+        wanted = Filter(
+            statuses=statuses if form.status is None else (form.status,),
+            assignee=form.assignee,
+            team=form.team,
+            priorities=() if form.priority is None else (form.priority,),
+            tag=form.tag,
+            customer=form.customer,
+            site=form.site,
+            asset=form.asset,
+            link=along,
+            due_before=form.due_before,
         )
-    )
-    return page_of(found, form.limit)
+        return listing(
+            connection,
+            wanted,
+            text=form.text,
+            sort=form.sort,
+            cursor=form.cursor,
+            limit=form.limit,
+            company=visit.hub.account.name,
+        )
+
+    found = await visit.hub.db.read(look)
+    return Page(found.items, found.next)
 
 
 async def _create(visit: Visit, form: NewTicketForm) -> Effect[Ticket]:
@@ -183,7 +244,8 @@ async def _change(visit: Visit, form: TicketChangesForm) -> Effect[Ticket]:
     said = _members(form)
     if "checklist" in said:
         said["checklist"] = tuple(
-            ChecklistItem(one.item_id, one.text, one.done) for one in said["checklist"]
+            ChecklistItem(one.item_id, one.text, one.done, one.needs_photo, one.photo_id)
+            for one in said["checklist"]
         )
     if "assignee" in said:
         said["assignee"] = AgentId(said["assignee"])
@@ -201,10 +263,10 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         method="GET",
         path="/tickets",
         scope=Scope.TICKETS_READ,
-        summary="Tickets, newest first",
+        summary="Tickets that fit, newest first, or by deadline or last change",
         form=TicketQuery,
         handler=_list,
-        answer=Page[TicketLine],
+        answer=Page[TicketRow],
     ),
     Route(
         name="createTicket",

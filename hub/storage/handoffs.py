@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -161,6 +162,12 @@ def lock(tx: Tx, handoff_id: str) -> Handoff:
     if handoff is None:
         raise NotFound("not_found", "There is no such hand-off.")
     return handoff
+
+
+def of_tickets(connection: Connection, ticket_ids: Collection[str]) -> list[Handoff]:
+    """All hand-offs of these tickets, oldest first."""
+    query = _HANDOFF.where(handoffs.c.ticket_id.in_(sorted(ticket_ids))).order_by(handoffs.c.id)
+    return [_handoff(row) for row in connection.execute(query)]
 
 
 def of_ticket(connection: Connection, ticket_id: str) -> list[Handoff]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from hub.ids import AgentId, MacroId, TicketId, ViewId
 from hub.storage.database import Tx
 from hub.storage.tables import agents, drafts, macros, onlookers, saved_views, seen
+
+LOOKS_FOR: Final = timedelta(seconds=45)
+"""Without a sign of life for so long somebody has gone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import pytest
 
 from hub.actions import agents, tokens
 from hub.actions.tokens import Scope
-from hub.api.door import Open, Route, Takes
+from hub.api.door import Open, Route, Sends, Takes
 from hub.api.routes import ROUTES
 from hub.errors import NotFound, Refused, Untrusted
 from hub.storage import audit
@@ -78,6 +78,40 @@ SCOPES = {
     "POST /deliveries/{message}/replay": "deliveries:write",
     "POST /deliveries/{message}/skip": "deliveries:write",
     "GET /alerts": "deliveries:read",
+    "GET /queue": "tickets:read",
+    "GET /board": "tickets:read",
+    "GET /tickets/{ticket}/inside": "tickets:read",
+    "POST /tickets/{ticket}/ties": "tickets:write",
+    "DELETE /tickets/{ticket}/ties/{other}": "tickets:write",
+    "POST /tickets/{ticket}/visit": "tickets:write",
+    "PATCH /tickets/{ticket}/checklist/{item}": "tickets:write",
+    "POST /tickets/{ticket}/guests": "tickets:write",
+    "DELETE /tickets/{ticket}/guests": "tickets:write",
+    "GET /views": "tickets:read",
+    "POST /views": "tickets:write",
+    "DELETE /views/{view}": "tickets:write",
+    "GET /macros": "tickets:read",
+    "POST /macros": "tickets:write",
+    "DELETE /macros/{macro}": "tickets:write",
+    "POST /tickets/{ticket}/macros/{macro}": "tickets:write",
+    "GET /tickets/{ticket}/draft": "tickets:read",
+    "PUT /tickets/{ticket}/draft": "tickets:write",
+    "GET /customers": "tickets:read",
+    "POST /customers": "tickets:write",
+    "GET /customers/{customer}": "tickets:read",
+    "PUT /customers/{customer}": "tickets:write",
+    "DELETE /customers/{customer}": "tickets:write",
+    "POST /customers/{customer}/sites": "tickets:write",
+    "PUT /sites/{site}": "tickets:write",
+    "POST /customers/{customer}/assets": "tickets:write",
+    "PUT /assets/{asset}": "tickets:write",
+    "GET /assets/{asset}/history": "tickets:read",
+    "POST /customers/{customer}/contacts": "tickets:write",
+    "DELETE /contacts/{contact}": "tickets:write",
+    "GET /fields": "tickets:read",
+    "POST /fields": "admin",
+    "DELETE /fields/{field}": "admin",
+    "GET /events": "tickets:read",
     "GET /openapi.json": None,
 }
 
@@ -104,6 +138,20 @@ RIGHT: dict[str, dict[str, Any]] = {
     "acceptInvitation": {"code": "txp1.нет"},
     "proposeAmendment": {"scopes": {}},
     "skipDelivery": {"reason": "Не нужно"},
+    "tieTickets": {"other": "T-1"},
+    "advanceVisit": {"stage": "on_way"},
+    "tickItem": {"done": True},
+    "saveView": {"name": "Мои", "query": "open=1"},
+    "addMacro": {"name": "Приняли"},
+    "keepDraft": {"body": "Начал"},
+    "addCustomer": {"name": "Продукты"},
+    "changeCustomer": {"name": "Продукты"},
+    "addSite": {"name": "Магазин"},
+    "changeSite": {"name": "Магазин"},
+    "addAsset": {"name": "Касса"},
+    "changeAsset": {"name": "Касса"},
+    "addContact": {"name": "Пётр"},
+    "defineField": {"name": "Этаж"},
 }
 """A body that can be read, where an empty one cannot."""
 
@@ -115,6 +163,15 @@ IDS = {
     "handoff": f"hnd_{UNKNOWN}",
     "link": f"lnk_{UNKNOWN}",
     "message": f"msg_{UNKNOWN}",
+    "other": f"tkt_{UNKNOWN}",
+    "item": "1",
+    "customer": f"cus_{UNKNOWN}",
+    "site": f"sit_{UNKNOWN}",
+    "asset": f"ast_{UNKNOWN}",
+    "contact": f"con_{UNKNOWN}",
+    "field": f"fld_{UNKNOWN}",
+    "view": f"viw_{UNKNOWN}",
+    "macro": f"mac_{UNKNOWN}",
 }
 
 
@@ -128,6 +185,8 @@ async def knock(
         return await program.call(
             route.method, path, data=b"text", query="?name=a.txt", headers=headers, **how
         )
+    if route.answer is Sends.STREAM:  # it would go on: nothing can be taken up there
+        how["headers"] = {"Last-Event-ID": "nowhere", **how.get("headers", {})}
     body = None if route.takes is Takes.QUERY else RIGHT.get(route.name, {})
     return await program.call(route.method, path, body, **how)
 

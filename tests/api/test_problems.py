@@ -143,9 +143,9 @@ async def test_a_bug_of_ours_tells_a_number_and_nothing_else(
     def broken(*_args: object, **_named: object) -> None:
         raise RuntimeError("the secret place /var/lib/hub")
 
-    from hub.queries import tickets
+    from hub.queries import ticket_lists
 
-    monkeypatch.setattr(tickets, "page", broken)
+    monkeypatch.setattr(ticket_lists, "rows", broken)
     said = await desk.ours.call("GET", "/tickets")
     assert (said.status, said.code) == (500, "internal")
     assert b"secret" not in said.raw and len(said.said["incident"]) == 12
