@@ -37,7 +37,10 @@ from hub.storage.presence import open_presence
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from hub.api.door import AcceptInvitation as Accept
     from hub.api.door import ApiContext
+    from hub.api.door import ConfirmLink as Confirm
+    from hub.console.door import ConsoleContext
     from hub.domain.agreement import Offer
     from hub.federation.client import PeerTransport
 
@@ -117,6 +120,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
 
     from hub.api import server as api
     from hub.console import health, invitation
+    from hub.console import server as console
     from hub.federation import server as federation
     from hub.federation.door import Door
 
@@ -126,6 +130,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     api.add_routes(app, _api_context(hub, transport))
     invitation.add_routes(app, hub.account.name)
     health.add_routes(app, hub, settings.metrics.token_file)
+    console.add_routes(app, _console_context(hub, settings, transport))
     return app
 
 
@@ -147,6 +152,22 @@ def web_runner(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Ap
 def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
     """What the door for programs needs of the door to peers: doors do not know each other."""
     from hub.api.door import ApiContext
+
+    accept, confirm = _handshakes(hub, transport)
+    return ApiContext(hub, accept_invitation=accept, confirm_link=confirm)
+
+
+def _console_context(hub: Hub, settings: Settings, transport: PeerTransport) -> ConsoleContext:
+    """The same for the door for people, and its templates."""
+    from hub.console.door import ConsoleContext
+    from hub.console.server import renderer
+
+    accept, confirm = _handshakes(hub, transport)
+    return ConsoleContext(hub, settings, accept, confirm, renderer())
+
+
+def _handshakes(hub: Hub, transport: PeerTransport) -> tuple[Accept, Confirm]:
+    """Taking an invitation, and signing: both talk to the partner's node."""
     from hub.federation import linking
 
     async def confirm(actor: Actor, link_id: LinkId) -> None:
@@ -161,7 +182,7 @@ def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
             await confirm(actor, prepared.link.id)
         return prepared.link.id
 
-    return ApiContext(hub, accept_invitation=accept, confirm_link=confirm)
+    return accept, confirm
 
 
 @dataclass(slots=True)

@@ -31,11 +31,14 @@ ContactId = NewType("ContactId", str)  # con_
 ViewId = NewType("ViewId", str)  # viw_
 MacroId = NewType("MacroId", str)  # mac_
 DefinitionId = NewType("DefinitionId", str)  # fld_
+TeamId = NewType("TeamId", str)  # tea_
+SessionId = NewType("SessionId", str)  # ses_
+AccessLinkId = NewType("AccessLinkId", str)  # acl_
 
 PREFIXES: Final = frozenset(
     {
         *("tkt", "hnd", "lnk", "msg", "cmt", "att", "agt", "inv", "tok", "hop", "alr", "req"),
-        *("cus", "sit", "ast", "con", "viw", "mac", "fld"),
+        *("cus", "sit", "ast", "con", "viw", "mac", "fld", "tea", "ses", "acl"),
     }
 )
 _SHAPE: Final = re.compile(r"[a-z]{3}_[0-9a-f]{32}")

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from html.parser import HTMLParser
+from typing import Any, BinaryIO, Final
+
+from jinja2 import Environment, nodes
 
 ERRORS = frozenset(
     {
@@ -121,3 +124,68 @@ def unreadable(source: str) -> list[tuple[int, str]]:
         and len(node.args) > 1
         and not list(_texts(node.args[1]))
     ]
+
+
+# --- templates ------------------------------------------------------------------------------
+
+_TEMPLATES: Final = Environment(extensions=["jinja2.ext.do"], autoescape=True)
+
+
+def extract_template(
+    fileobj: BinaryIO, keywords: Any, comment_tags: Any, options: Any
+) -> Iterator[Found]:
+    """Every message id of one template, with its line: `_("…")` and `ngettext("…", "…", n)`."""
+    tree = _TEMPLATES.parse(fileobj.read().decode("utf-8"))
+    for call in tree.find_all(nodes.Call):
+        name = call.node.name if isinstance(call.node, nodes.Name) else ""
+        texts = [one.value for one in call.args if isinstance(one, nodes.Const)]
+        if name == "_" and texts:
+            yield call.lineno, "_", str(texts[0]), []
+        elif name == "ngettext":
+            yield call.lineno, "ngettext", (str(texts[0]), str(texts[1])), []
+
+
+_READ_ATTRIBUTES: Final = frozenset({"alt", "aria-label", "content", "placeholder", "title"})
+_QUIET: Final = frozenset({"code", "kbd", "script", "style"})
+"""Elements whose text is not language: what one types, presses or runs."""
+
+
+class _Said(HTMLParser):
+    """Words that stand in a template as they are: nobody can translate them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[int, str]] = []
+        self._quiet = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._quiet += tag in _QUIET
+        if tag == "meta":
+            return
+        for name, value in attrs:
+            if name in _READ_ATTRIBUTES and value:
+                self._look(value)
+
+    def handle_endtag(self, tag: str) -> None:
+        self._quiet -= tag in _QUIET
+
+    def handle_data(self, data: str) -> None:
+        if not self._quiet:
+            self._look(data)
+
+    def _look(self, text: str) -> None:
+        if sum(letter.isalpha() for letter in text) > 1:
+            line = self.getpos()[0] + text[: len(text) - len(text.lstrip())].count("\n")
+            self.found.append((line, text.strip()))
+
+
+def hard_coded(source: str) -> list[tuple[int, str]]:
+    """Where a template says something that is no message id: the line, and the words."""
+    said = _Said()
+    # What Jinja fills in is left out; the lines stay the same.
+    parts = []
+    for _line, kind, value in _TEMPLATES.lex(source):
+        parts.append(value if kind == "data" else "\n" * value.count("\n"))
+    said.feed("".join(parts))
+    said.close()
+    return said.found

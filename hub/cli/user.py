@@ -13,10 +13,12 @@ from hub.i18n import gettext as _
 from hub.queries import agents as views
 
 
-@verb(N_("Add an agent."), 'hub user add olga@plus.example --name "Olga Serova" --role agent')
+@verb(N_("Add an agent."), 'hub user add olga@plus.example --name "Olga Serova" --role engineer')
 @argument("email", metavar="EMAIL")
 @option("--name", required=True, help=N_("Display name; partners may see it."))
-@option("--role", type=click.Choice(agents.ROLES), default="agent", help=N_("What they may do."))
+@option(
+    "--role", type=click.Choice(agents.ROLES), default="dispatcher", help=N_("What they may do.")
+)
 def add(manner: Manner, email: str, name: str, role: str) -> None:
     """Add an agent."""
 

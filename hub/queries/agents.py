@@ -21,6 +21,8 @@ class AgentLine:
     role: str
     state: str
     created_at: datetime
+    can_sign_in: bool  # they have chosen a password
+    second_factor: bool
 
 
 def everyone(connection: Connection) -> list[AgentLine]:
@@ -48,4 +50,13 @@ def acting(connection: Connection, name: str) -> AgentLine:
 
 def _line(one: agents.Agent) -> AgentLine:
     state = "enabled" if one.disabled_at is None else "disabled"
-    return AgentLine(one.id, one.email, one.display, one.role, state, one.created_at)
+    return AgentLine(
+        one.id,
+        one.email,
+        one.display,
+        one.role,
+        state,
+        one.created_at,
+        can_sign_in=one.password_hash is not None,
+        second_factor=one.totp_confirmed,
+    )

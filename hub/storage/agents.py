@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +21,14 @@ class Agent:
     email: str  # internal: never leaves the company
     display: str
     role: str
-    password_hash: str | None
+    password_hash: str | None = field(repr=False)
     created_at: datetime
     disabled_at: datetime | None
+    language: str | None = None
+    time_zone: str | None = None
+    totp_secret: str | None = field(default=None, repr=False)  # hidden
+    totp_confirmed: bool = False
+    totp_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from hub.storage.database import Tx
 from hub.storage.links import AGREED, LinkState
 from hub.storage.tables import (
+    access_links,
     api_tokens,
     counters,
     deliveries,
@@ -20,6 +21,7 @@ from hub.storage.tables import (
     links,
     node,
     onlookers,
+    sessions,
     streams,
 )
 
@@ -55,6 +57,8 @@ def end_access(tx: Tx, at: datetime) -> Forgotten:
     )
     tx.connection.execute(delete(onlookers))
     tx.connection.execute(delete(idempotency_keys))
+    tx.connection.execute(delete(sessions))
+    tx.connection.execute(delete(access_links))
     return Forgotten(tokens.rowcount, open_ones.rowcount)
 
 

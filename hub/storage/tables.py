@@ -95,6 +95,60 @@ agents = Table(
     Column("password_hash", Text),  # null: cannot sign in with a password
     Column("created_at", Instant, nullable=False),
     Column("disabled_at", Instant),
+    Column("language", String(2)),  # null: the node's
+    Column("time_zone", String(64)),  # null: this machine's
+    Column("totp_secret", Text),  # encrypted; null: a password is enough
+    Column("totp_confirmed", Boolean, nullable=False, server_default=false()),
+    Column("totp_step", BigInteger),  # the last one used: a code opens once
+)
+
+teams = Table(
+    "teams",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("created_at", Instant, nullable=False),
+)
+
+team_members = Table(
+    "team_members",
+    metadata,
+    Column("team_id", String(36), ForeignKey("teams.id"), primary_key=True),
+    Column("agent_id", String(36), ForeignKey("agents.id"), primary_key=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("agent_id", String(36), ForeignKey("agents.id"), nullable=False, index=True),
+    Column("token_hash", String(64), nullable=False, unique=True),  # SHA-256, hex
+    Column("complete", Boolean, nullable=False),  # false: the password was right, a code is due
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("browser", Text, nullable=False),  # as it calls itself
+    Column("address", Text, nullable=False),
+)
+
+access_links = Table(
+    "access_links",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("agent_id", String(36), ForeignKey("agents.id"), nullable=False, index=True),
+    Column("purpose", String(16), nullable=False),  # set_up, invite, reset, sign_in
+    Column("token_hash", String(64), nullable=False, unique=True),  # SHA-256, hex
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),  # or revoked: it opens nothing any more
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    Column("agent_id", String(36), ForeignKey("agents.id"), primary_key=True),
+    Column("code_hash", String(64), primary_key=True),  # SHA-256, hex, of 80 random bits
+    Column("used_at", Instant),
 )
 
 api_tokens = Table(

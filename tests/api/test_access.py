@@ -409,10 +409,10 @@ async def test_the_last_use_is_written_down_once_a_minute(desk: Desk) -> None:
 
 async def test_only_administrators_make_tokens_for_others_or_for_links(desk: Desk) -> None:
     hub, admin = desk.ours.company.hub, desk.ours.company.dispatcher
-    agent = await agents.add(hub, admin, email="i@a.example", name="Иван", role="agent")
+    agent = await agents.add(hub, admin, email="i@a.example", name="Иван", role="dispatcher")
     _, plain = await tokens.new(hub, admin, agent, "t", ["tickets:read"], None)
     ivan = await tokens.authenticate(hub, plain)
-    assert (ivan.ref, ivan.role, ivan.scopes) == (agent, "agent", frozenset({"tickets:read"}))
+    assert (ivan.ref, ivan.role, ivan.scopes) == (agent, "dispatcher", frozenset({"tickets:read"}))
     with pytest.raises(Refused, match="not_yours"):
         await tokens.new(hub, ivan, agent, "more", ["tickets:write"], None)
     for scope in ("links:write", "admin"):

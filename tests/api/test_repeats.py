@@ -40,7 +40,7 @@ async def test_keys_are_each_agents_own(desk: Desk) -> None:
     from hub.actions import agents, tokens
 
     hub, admin = desk.ours.company.hub, desk.ours.company.dispatcher
-    agent = await agents.add(hub, admin, email="i@a.example", name="Иван", role="agent")
+    agent = await agents.add(hub, admin, email="i@a.example", name="Иван", role="dispatcher")
     _, plain = await tokens.new(hub, admin, agent, "t", ["tickets:write"], None)
     await desk.ours.post("/tickets", {"title": "Один"}, key="k-1")
     said = await desk.ours.with_token(plain).call("POST", "/tickets", {"title": "Два"}, key="k-1")

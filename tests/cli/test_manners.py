@@ -169,7 +169,7 @@ def test_a_bug_becomes_an_incident_and_not_a_traceback(
 
 def test_people_and_tokens(node: Node) -> None:
     olga = node("user", "add", "olga@plus.example", "--name", "Ольга")
-    assert [u["role"] for u in node("user", "list")["users"]] == ["admin", "agent"]
+    assert [u["role"] for u in node("user", "list")["users"]] == ["admin", "dispatcher"]
     assert node("user", "add", "olga@plus.example", "--name", "Ещё", fails=7)
     made = node("ticket", "new", "--title", "От Ольги", "--as", "olga@plus.example")["number"]
     node("ticket", "comment", made, "Моё", "--as", "olga@plus.example")

@@ -10,7 +10,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from hub.i18n import gettext, ngettext, reading_in
-from tools.extract_messages import extract, unreadable
+from tools.extract_messages import extract, extract_template, hard_coded, unreadable
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "hub" / "locale" / "ru" / "LC_MESSAGES" / "hub.po"
@@ -21,6 +21,7 @@ SOURCES = sorted(
     if "migrations" not in path.parts
 )
 ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told", "_GONE", "_BAD_ADDRESS", "_WRONG"}
+TEMPLATES = sorted((ROOT / "hub").rglob("templates/**/*.html"))
 """Expressions whose texts are found where they are written."""
 
 
@@ -36,6 +37,10 @@ def used() -> dict[str, str]:
     for path in SOURCES:
         with path.open("rb") as source:
             for _line, _function, said, _comments in extract(source, None, None, None):
+                found[said if isinstance(said, str) else said[0]] = str(path.relative_to(ROOT))
+    for path in TEMPLATES:
+        with path.open("rb") as source:
+            for _line, _function, said, _comments in extract_template(source, None, None, None):
                 found[said if isinstance(said, str) else said[0]] = str(path.relative_to(ROOT))
     return found
 
@@ -76,6 +81,17 @@ def test_translations_have_the_same_places() -> None:
 def test_every_error_tells_a_text_that_can_be_found(path: Path) -> None:
     stray = [one for one in unreadable(path.read_text("utf-8")) if one[1] not in ELSEWHERE]
     assert not stray
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_template_says_anything_that_nobody_could_translate(path: Path) -> None:
+    assert not hard_coded(path.read_text("utf-8"))
+
+
+def test_a_word_that_stands_in_a_template_as_it_is_is_found() -> None:
+    assert hard_coded("<p>\n{{ _('Hello') }} world</p>") == [(2, "world")]
+    assert hard_coded('<a title="Close" href="/x">{{ x }}</a>') == [(1, "Close")]
+    assert not hard_coded('<a class="btn" href="{{ url("x") }}">{{ _("Go") }}</a><kbd>Ctrl</kbd>')
 
 
 def test_the_catalogue_is_read_in_a_checkout_too() -> None:

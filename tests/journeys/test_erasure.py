@@ -283,7 +283,7 @@ async def test_checkpoints_find_no_difference_in_what_was_erased(network: Story)
 async def test_only_an_administrator_erases(network: Story) -> None:
     vendor = await network.company("Касса-Сервис")
     ticket = await a_ticket_about(vendor)
-    vendor.dispatcher = type(vendor.dispatcher)("agt_x", "Агент", "agent")
+    vendor.dispatcher = type(vendor.dispatcher)("agt_x", "Агент", "dispatcher")
     with pytest.raises(Refused):
         await erase(vendor, ticket)
     assert "tickets" in await remembers(vendor)

@@ -50,7 +50,7 @@ async def _hire(firm: Firm, flock: Flock) -> AgentId:
                 id=agent_id,
                 email=f"{inside.hex}@example.ru",
                 display=inside.text,
-                role="agent",
+                role="dispatcher",
                 password_hash=inside.hex,
                 created_at=firm.hub.now(),
                 disabled_at=None,

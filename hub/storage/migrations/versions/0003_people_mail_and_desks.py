@@ -56,6 +56,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_macros")),
     )
     op.create_table(
+        "teams",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("created_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_teams")),
+        sa.UniqueConstraint("name", name=op.f("uq_teams_name")),
+    )
+    op.create_table(
+        "access_links",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("purpose", sa.String(length=16), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("created_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("expires_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("used_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_access_links_agent_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_links")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_access_links_token_hash")),
+    )
+    with op.batch_alter_table("access_links", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_access_links_agent_id"), ["agent_id"], unique=False)
+
+    op.create_table(
         "client_ratings",
         sa.Column("ticket_id", sa.String(length=36), nullable=False),
         sa.Column("score", sa.Integer(), nullable=False),
@@ -108,6 +132,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("ticket_id", "agent_id", name=op.f("pk_onlookers")),
     )
     op.create_table(
+        "recovery_codes",
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("code_hash", sa.String(length=64), nullable=False),
+        sa.Column("used_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["agent_id"], ["agents.id"], name=op.f("fk_recovery_codes_agent_id")
+        ),
+        sa.PrimaryKeyConstraint("agent_id", "code_hash", name=op.f("pk_recovery_codes")),
+    )
+    op.create_table(
         "saved_views",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("agent_id", sa.String(length=36), nullable=False),
@@ -146,6 +180,24 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("agent_id", "ticket_id", name=op.f("pk_seen")),
     )
     op.create_table(
+        "sessions",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("complete", sa.Boolean(), nullable=False),
+        sa.Column("created_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("seen_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("expires_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("browser", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_sessions_agent_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_sessions_token_hash")),
+    )
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sessions_agent_id"), ["agent_id"], unique=False)
+
+    op.create_table(
         "sites",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
@@ -166,6 +218,14 @@ def upgrade() -> None:
     with op.batch_alter_table("sites", schema=None) as batch_op:
         batch_op.create_index("ix_sites_customer_id", ["customer_id", "name"], unique=False)
 
+    op.create_table(
+        "team_members",
+        sa.Column("team_id", sa.String(length=36), nullable=False),
+        sa.Column("agent_id", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(["agent_id"], ["agents.id"], name=op.f("fk_team_members_agent_id")),
+        sa.ForeignKeyConstraint(["team_id"], ["teams.id"], name=op.f("fk_team_members_team_id")),
+        sa.PrimaryKeyConstraint("team_id", "agent_id", name=op.f("pk_team_members")),
+    )
     op.create_table(
         "ticket_events",
         sa.Column("ticket_id", sa.String(length=36), nullable=False),
@@ -260,6 +320,15 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["asset_id"], ["assets.id"], name=op.f("fk_asset_events_asset_id")),
         sa.PrimaryKeyConstraint("asset_id", "n", name=op.f("pk_asset_events")),
     )
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("language", sa.String(length=2), nullable=True))
+        batch_op.add_column(sa.Column("time_zone", sa.String(length=64), nullable=True))
+        batch_op.add_column(sa.Column("totp_secret", sa.Text(), nullable=True))
+        batch_op.add_column(
+            sa.Column("totp_confirmed", sa.Boolean(), server_default=sa.false(), nullable=False)
+        )
+        batch_op.add_column(sa.Column("totp_step", sa.BigInteger(), nullable=True))
+
     with op.batch_alter_table("tickets", schema=None) as batch_op:
         batch_op.add_column(sa.Column("team_id", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("due_source", sa.String(length=12), nullable=True))
@@ -276,6 +345,8 @@ def upgrade() -> None:
         batch_op.create_index("ix_tickets_due_at", ["due_at", "id"], unique=False)
         batch_op.create_index("ix_tickets_site_id", ["site_id", "id"], unique=False)
         batch_op.create_index("ix_tickets_updated_at", ["updated_at", "id"], unique=False)
+
+    _rows()
 
 
 def downgrade() -> None:
@@ -294,6 +365,13 @@ def downgrade() -> None:
         batch_op.drop_column("customer_id")
         batch_op.drop_column("due_source")
         batch_op.drop_column("team_id")
+
+    with op.batch_alter_table("agents", schema=None) as batch_op:
+        batch_op.drop_column("totp_step")
+        batch_op.drop_column("totp_confirmed")
+        batch_op.drop_column("totp_secret")
+        batch_op.drop_column("time_zone")
+        batch_op.drop_column("language")
 
     op.drop_table("asset_events")
     with op.batch_alter_table("contacts", schema=None) as batch_op:
@@ -315,10 +393,15 @@ def downgrade() -> None:
 
     op.drop_table("ticket_links")
     op.drop_table("ticket_events")
+    op.drop_table("team_members")
     with op.batch_alter_table("sites", schema=None) as batch_op:
         batch_op.drop_index("ix_sites_customer_id")
 
     op.drop_table("sites")
+    with op.batch_alter_table("sessions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_sessions_agent_id"))
+
+    op.drop_table("sessions")
     op.drop_table("seen")
     with op.batch_alter_table("searchable", schema=None) as batch_op:
         batch_op.drop_index("ix_searchable_ticket_id")
@@ -328,6 +411,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_saved_views_agent_id")
 
     op.drop_table("saved_views")
+    op.drop_table("recovery_codes")
     op.drop_table("onlookers")
     with op.batch_alter_table("guest_links", schema=None) as batch_op:
         batch_op.drop_index("ix_guest_links_ticket_id")
@@ -338,9 +422,19 @@ def downgrade() -> None:
 
     op.drop_table("drafts")
     op.drop_table("client_ratings")
+    with op.batch_alter_table("access_links", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_access_links_agent_id"))
+
+    op.drop_table("access_links")
+    op.drop_table("teams")
     op.drop_table("macros")
     op.drop_table("field_definitions")
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.drop_index("ix_customers_name")
 
     op.drop_table("customers")
+
+
+def _rows() -> None:
+    """Who was an agent without more is a dispatcher."""
+    op.execute("UPDATE agents SET role = 'dispatcher' WHERE role = 'agent'")

@@ -1,0 +1,16 @@
+"""Every page of the console, in one table. What is not here does not exist."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hub.console.door import Page
+from hub.console.pages import agents, home, profile, sign_in, static
+
+PAGES: Final[tuple[Page, ...]] = (
+    *home.PAGES,
+    *static.PAGES,
+    *sign_in.PAGES,
+    *profile.PAGES,
+    *agents.PAGES,
+)
