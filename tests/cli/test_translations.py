@@ -20,8 +20,8 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if "migrations" not in path.parts
 )
-ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told", "_GONE", "_BAD_ADDRESS", "_WRONG"}
 TEMPLATES = sorted((ROOT / "hub").rglob("templates/**/*.html"))
+ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told", "_GONE", "_BAD_ADDRESS", "_WRONG"}
 """Expressions whose texts are found where they are written."""
 
 
