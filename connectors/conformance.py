@@ -126,7 +126,6 @@ class Rig:
     people: People
     statuses: frozenset[str]  # our words that can be told over there
     resolution: timedelta = timedelta(seconds=1)
-    reads: bool = True
     long_lists: int = 120  # how many tickets the paging case may make
 
     def connector(
@@ -208,7 +207,9 @@ class Cut:
     async def send(self, request: Request, *, max_bytes: int) -> Answer:
         """Whole answers, cut in the middle where they hold a file."""
         answer = await self._inner.send(request, max_bytes=max_bytes)
-        return Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2])
+        holds_it = len(answer.body) > len(CONTENT)
+        body = answer.body[: len(answer.body) // 2] if holds_it else answer.body
+        return Answer(answer.status, answer.headers, body)
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[Download]:
@@ -441,21 +442,20 @@ async def every_status_we_tell_reads_back_the_same(rig: Rig) -> None:
     made = await rig.connector().create(a_wish("HUB-way"))
     for word in (one for one in (*STATUSES, "open", "resolved", "open") if one in rig.statuses):
         after = await rig.connector().change(made.id, Change(status=word))
-        assert after.status == word, after.status_there
+        if rig.connector().capabilities.fetch:
+            assert after.status == word, after.status_there
+        else:
+            assert (await rig.people.seen(made.id)).status == word
 
 
 async def what_is_so_already_is_not_written(rig: Rig) -> None:
     """A change that changes nothing makes no request that writes."""
     ticket = await rig.people.open_ticket("Покой", "x")
-    before = await rig.connector().fetch(ticket)
-    watched = Faulty(rig.transport)
+    reading, watched = Faulty(rig.transport), Faulty(rig.transport)
+    before = await rig.connector(reading).fetch(ticket)
     await rig.connector(watched).change(ticket, Change(status=before.status))
-    assert watched.writes <= _logins(rig), "wrote what was so already"
-
-
-def _logins(rig: Rig) -> int:
-    """Requests that only prove who we are may be POSTs."""
-    return 1
+    # Some desks are logged into and searched with POST.
+    assert watched.writes <= reading.writes, "wrote what was so already"
 
 
 async def nothing_is_lost_while_pages_turn(rig: Rig) -> None:
@@ -478,7 +478,7 @@ async def nothing_is_lost_while_pages_turn(rig: Rig) -> None:
     watched.between = meanwhile
     await rig.clock.advance(timedelta(minutes=3))
     came: dict[str, ForeignTicket] = {}
-    for _ in range(3):
+    for _ in range(8):
         found, _, cursor = await _news(rig.connector(watched), cursor)
         came.update((one.id, one) for one in found)
         await rig.clock.advance(timedelta(minutes=3))
@@ -604,7 +604,8 @@ async def _create(connector: Connector, ticket: str, again: bool) -> None:
 
 
 async def _comment(connector: Connector, ticket: str, again: bool) -> None:
-    await connector.comment(ticket, NewComment("наш ответ", public=True), known=(), again=again)
+    wish = NewComment("наш ответ", public=True, key=f"HUB-comment-{ticket}")
+    await connector.comment(ticket, wish, known=(), again=again)
 
 
 async def _attach(connector: Connector, ticket: str, again: bool) -> None:
@@ -673,8 +674,10 @@ async def _once(rig: Rig, deed: str, ticket: str, what: str) -> None:
         assert count == 1, f"{what}: {count} comments"
     elif deed == "attach":
         assert seen.files == (("схема.bin", CONTENT),), f"{what}: {len(seen.files)} files"
-    elif deed == "change":
+    elif deed == "change" and rig.connector().capabilities.fetch:
         assert (await rig.connector().fetch(ticket)).status == "resolved", what
+    elif deed == "change":
+        assert seen.status == "resolved", what
 
 
 async def a_poll_through(rig: Rig, fault: Fault) -> int:

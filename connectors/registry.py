@@ -10,7 +10,19 @@ from connectors.rest.connector import RestConnector
 from connectors.rest.description import Description
 from connectors.rest.loading import load
 
-TEMPLATES: Final = ("redmine",)
+TEMPLATES: Final = (
+    "django-helpdesk",
+    "jira-service-management",
+    "naumen",
+    "okdesk",
+    "redmine",
+    "request-tracker",
+    "roundup",
+    "servicenow",
+    "webhook",
+    "zendesk",
+    "znuny",
+)
 """Descriptions in connectors/desks; one of them is where a new desk begins."""
 
 

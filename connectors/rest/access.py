@@ -26,7 +26,7 @@ from connectors.rest.description import (
 )
 
 Ask = Callable[[Request], Awaitable[tuple[int, Any]]]
-"""One request without authentication: its status and parsed body."""
+"""One request without authentication: its status and parsed body. Raises where it should wait."""
 
 Perform = Callable[[Step, Mapping[str, Any]], Awaitable[Any]]
 """One step of a description without authentication: its parsed answer."""
@@ -148,15 +148,13 @@ class Access:
                 safe=sandbox.text(auth.token_url).value({**scope, "secret": {}}),
             )
         )
-        token = answer.get("access_token") if isinstance(answer, dict) else None
-        if status in (408, 429) or status >= 500:
-            raise Unavailable(
-                "desk_trouble", "The desk has trouble of its own", because=f"{status}"
-            )
-        if not isinstance(token, str) or not token:
+        if 400 <= status < 500:
             raise Misconfigured(
                 "not_let_in", "The desk does not accept the user or key", because=f"token: {status}"
             )
+        token = answer.get("access_token") if isinstance(answer, dict) else None
+        if not isinstance(token, str) or not token:
+            raise Unavailable("no_token", "The desk has trouble of its own", because=f"{status}")
         refreshed = answer.get("refresh_token")
         if isinstance(refreshed, str) and refreshed and auth.grant == "refresh_token":
             self._secrets.learn(refreshed)

@@ -169,7 +169,9 @@ class Caller:
     async def _plain(self, request: Request) -> tuple[int, Any]:
         self._own(request.url)
         answer = await self._send(request)
-        return answer.status, self._parsed(answer, strict=False)
+        because = f"{request.method} {request.safe}: {answer.status}"
+        self._waits(answer, because)
+        return answer.status, self._parsed(answer, strict=answer.status < 300)
 
     async def _unproved(self, step: Step, scope: Mapping[str, Any]) -> Any:
         request = await self._request(step, scope, Proof(), None, {}, None)
@@ -282,13 +284,7 @@ class Caller:
     def _judge(self, step: Step, answer: Answer, parsed: Any, request: Request) -> None:
         status = answer.status
         because = f"{request.method} {request.safe}: {status}"
-        if status in self.description.limits.statuses:
-            raise Unavailable(
-                "slow_down",
-                "The desk asks to wait",
-                because=because,
-                after=self._after(answer.headers),
-            )
+        self._waits(answer, because)
         good = status in step.ok if step.ok else 200 <= status < 300
         if good:
             rule = step.refused_if or self.description.refused_if
@@ -312,9 +308,19 @@ class Caller:
             raise Misconfigured(
                 "moved", "The desk sends us to another address: correct it here", because=because
             )
-        if status == 408 or status >= 500:
-            raise Unavailable("desk_trouble", "The desk has trouble of its own", because=because)
         raise self._refusal(parsed, because)
+
+    def _waits(self, answer: Answer, because: str) -> None:
+        """Raise where asking later may help."""
+        if answer.status in self.description.limits.statuses:
+            raise Unavailable(
+                "slow_down",
+                "The desk asks to wait",
+                because=because,
+                after=self._after(answer.headers),
+            )
+        if answer.status == 408 or answer.status >= 500:
+            raise Unavailable("desk_trouble", "The desk has trouble of its own", because=because)
 
     def _refusal(self, parsed: Any, because: str) -> Refused:
         words = parsed if isinstance(parsed, str) else json.dumps(parsed, ensure_ascii=False)
