@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from hub.api.door import ConfirmLink as Confirm
     from hub.console.door import ConsoleContext
     from hub.domain.agreement import Offer
-    from hub.federation.client import PeerTransport
+    from hub.federation.client import GuardedTransport, PeerTransport
+    from hub.workers.loop import Crank
 
 _log = get_logger("hub")
 _OF_TIMEOUT: Final = 0.8  # an answer may wait for so much of what a silent line is given
@@ -216,18 +217,7 @@ async def _running(
     settings: Settings, env: Mapping[str, str], *, doors: bool, workers: bool
 ) -> AsyncIterator[Running]:
     from hub.federation.client import GuardedTransport
-    from hub.federation.polls import MAX_WAIT_S
-    from hub.workers.cranks import (
-        Collections,
-        Deliveries,
-        Files,
-        Handshakes,
-        Inbox,
-        Keys,
-        Syncs,
-        Timers,
-    )
-    from hub.workers.loop import Crank, Mill
+    from hub.workers.loop import Lasting, Mill
 
     hub = await open_hub(settings, env)
     transport = GuardedTransport.from_settings(settings)
@@ -235,12 +225,7 @@ async def _running(
     runner: web.AppRunner | None = None
     mill: asyncio.Task[None] | None = None
     tasks: list[asyncio.Task[None]] = []
-    deliveries = Deliveries(hub, transport)
-    inbox = Inbox(hub)
-    files = Files(hub, transport)
-    syncs = Syncs(hub, transport)
-    wait_s = min(MAX_WAIT_S, settings.network.total_timeout_s * _OF_TIMEOUT)
-    collections = Collections(hub, transport, wait_s=wait_s)
+    cranks = _cranks(hub, transport, settings) if workers else _cranks_of_doors(hub, transport)
     joined = asyncio.Event()
     presence = open_presence(settings.database.url, settings.data)
     try:
@@ -251,12 +236,6 @@ async def _running(
             runner = web_runner(hub, settings, transport)
             await runner.setup()
             address = await _listen(runner, settings)
-        # Doors alone, too, must go on with the keys that another process made.
-        cranks: tuple[Crank, ...] = (Keys(hub, transport),)
-        if workers:
-            cranks += (syncs, deliveries, inbox, files, Handshakes(hub, transport), Timers(hub))
-            if hub.account.outbound_only:
-                cranks += (collections,)
         mill = asyncio.create_task(Mill(hub, cranks).run(stop))
         tasks.append(asyncio.create_task(_hear(hub)))
         yield Running(hub, transport, address)
@@ -266,9 +245,10 @@ async def _running(
         stop.set()
         if mill is not None:
             await mill
-            for crank in (collections, syncs, deliveries, inbox, files):
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(crank.idle(), 10)
+            for crank in cranks:
+                if isinstance(crank, Lasting):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(crank.idle(), 10)
             await leases.release_all(hub)
         for task in tasks:
             task.cancel()
@@ -276,6 +256,42 @@ async def _running(
             await suspicions.write_down(hub)
         await transport.close()
         await hub.db.close()
+
+
+def _cranks_of_doors(hub: Hub, transport: PeerTransport) -> tuple[Crank, ...]:
+    """Doors alone, too, must go on with the keys that another process made."""
+    from hub.workers.cranks import Keys
+
+    return (Keys(hub, transport),)
+
+
+def _cranks(hub: Hub, transport: GuardedTransport, settings: Settings) -> tuple[Crank, ...]:
+    """Every kind of work, in the order in which it is ended."""
+    from hub.federation.polls import MAX_WAIT_S
+    from hub.workers.cranks import (
+        Collections,
+        Deliveries,
+        Files,
+        Handshakes,
+        Inbox,
+        Syncs,
+        Timers,
+    )
+    from hub.workers.webhooks import Webhooks
+
+    wait_s = min(MAX_WAIT_S, settings.network.total_timeout_s * _OF_TIMEOUT)
+    collections = (Collections(hub, transport, wait_s=wait_s),)
+    return (
+        *(collections if hub.account.outbound_only else ()),
+        Syncs(hub, transport),
+        Deliveries(hub, transport),
+        Inbox(hub),
+        Files(hub, transport),
+        Webhooks(hub, transport),
+        Handshakes(hub, transport),
+        Timers(hub),
+        *_cranks_of_doors(hub, transport),
+    )
 
 
 async def _either(wanted: Coroutine[None, None, object], beside: asyncio.Task[None]) -> None:

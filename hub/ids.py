@@ -34,11 +34,14 @@ DefinitionId = NewType("DefinitionId", str)  # fld_
 TeamId = NewType("TeamId", str)  # tea_
 SessionId = NewType("SessionId", str)  # ses_
 AccessLinkId = NewType("AccessLinkId", str)  # acl_
+WebhookId = NewType("WebhookId", str)  # whk_
+EventId = NewType("EventId", str)  # evt_
 
 PREFIXES: Final = frozenset(
     {
         *("tkt", "hnd", "lnk", "msg", "cmt", "att", "agt", "inv", "tok", "hop", "alr", "req"),
         *("cus", "sit", "ast", "con", "viw", "mac", "fld", "tea", "ses", "acl"),
+        *("whk", "evt"),
     }
 )
 _SHAPE: Final = re.compile(r"[a-z]{3}_[0-9a-f]{32}")

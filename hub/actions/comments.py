@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.actions import files, outgoing, settled, sharing
+from hub.actions import announcing, files, outgoing, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import comment as rules
 from hub.domain import disclosure
 from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, BodyFormat, Role, Visibility, check_body, may_travel
+from hub.domain.webhook import EventType
 from hub.errors import NotFound, Refused
 from hub.ids import CommentId, HandoffId, TicketId
 from hub.protocol.encoding import parse_instant
@@ -75,6 +76,7 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
             tx, hub, wish.ticket_id, wish.files, wish.visibility, now, comment_id=comment.id
         )
         spread(tx, hub, comment, attached, now, came_by=None, only=wish.only_handoff)
+        _announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
         return comment.id
 
     return await hub.db.write(transaction)
@@ -92,6 +94,7 @@ async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
             settled.check(tx, there.link.id, there.handoff.id)
         comments.change(tx, comment.id, body=body, rev=comment.rev + 1, edited_at=now)
         spread_edit(tx, hub, comment_id, now)
+        _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
         return comment.rev + 1
 
     return await hub.db.write(transaction)
@@ -106,6 +109,7 @@ async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = ""
         comment = _own(tx, comment_id)
         withdraw(tx, comment, now, now)
         spread_redaction(tx, hub, comment_id, reason, now)
+        _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
 
     await hub.db.write(transaction)
 
@@ -212,6 +216,19 @@ def spread_redaction(tx: Tx, hub: Hub, comment_id: CommentId, reason: str, now: 
             files.withdraw_from(tx, hub, there, extra, reason, now)
 
 
+def _announce(tx: Tx, hub: Hub, event: EventType, comment: Comment, now: datetime) -> None:
+    announcing.announce(
+        tx,
+        hub,
+        event,
+        now,
+        ticket_id=comment.ticket_id,
+        comment_id=comment.id,
+        visibility=comment.visibility,
+        handoff_id=comment.origin_handoff_id,
+    )
+
+
 def _spoken(comment: Comment) -> rules.Comment:
     """A stored comment as rules see it."""
     return rules.Comment(
@@ -279,6 +296,8 @@ def receive(
     )
     tickets.change(tx, handoff.ticket_id, updated_at=now)
     spread(tx, hub, comment, attached, now, came_by=handoff, met=met)
+    if not met:
+        _announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
 
 
 def receive_edit(tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime) -> None:
@@ -295,6 +314,7 @@ def receive_edit(tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: 
         edited_at=parse_instant(said["at"]),
     )
     spread_edit(tx, hub, comment.id, now)
+    _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
 
 
 def receive_redaction(
@@ -306,6 +326,7 @@ def receive_redaction(
         return
     withdraw(tx, comment, parse_instant(said["at"]), now)
     spread_redaction(tx, hub, comment.id, said.get("reason", ""), now)
+    _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
 
 
 def _theirs(tx: Tx, handoff: Handoff, remote_id: str) -> Comment:

@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
+from hub.actions import announcing, outgoing, sharing
 from hub.actions import handoffs as handoff_actions
-from hub.actions import outgoing, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import disclosure
 from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, Visibility, may_travel
 from hub.domain.delivery import backoff
+from hub.domain.webhook import EventType
 from hub.errors import HubError, NotFound, Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.ids import AttachmentId, CommentId, LinkId, TicketId
@@ -102,6 +103,7 @@ async def add(
         tickets.change(tx, ticket.id, updated_at=now)
         author = handoff_actions.author_of(hub, actor)
         _spread(tx, hub, ticket.id, rows, author, now, came_by=None)
+        _announce(tx, hub, ticket.id, rows, now)
         return [row.attachment_id for row in rows]
 
     return await hub.db.write(transaction)
@@ -204,6 +206,26 @@ def withdraw_from(
     outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
 
 
+def _announce(
+    tx: Tx,
+    hub: Hub,
+    ticket_id: TicketId,
+    rows: Sequence[Attachment],
+    now: datetime,
+    came_by: Handoff | None = None,
+) -> None:
+    for row in rows:
+        announcing.announce(
+            tx,
+            hub,
+            EventType.FILE_ADDED,
+            now,
+            ticket_id=ticket_id,
+            attachment_id=row.attachment_id,
+            handoff_id=None if came_by is None else came_by.id,
+        )
+
+
 # --- received -------------------------------------------------------------------------------
 
 
@@ -240,6 +262,7 @@ def receive_own(
     if rows:
         tickets.change(tx, handoff.ticket_id, updated_at=now)
         _spread(tx, hub, handoff.ticket_id, rows, author, now, came_by=handoff)
+        _announce(tx, hub, handoff.ticket_id, rows, now, handoff)
 
 
 def receive_in(

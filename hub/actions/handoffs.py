@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.actions import chains, outgoing, settled, sharing, steps, terms
+from hub.actions import announcing, chains, outgoing, settled, sharing, steps, terms
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.domain import chain, disclosure
 from hub.domain.agreement import Direction, DisclosureClass, check_may_hand_off
@@ -21,6 +21,7 @@ from hub.domain.handoff import FINAL, OVER, PEN, Act, Party, Request, State, che
 from hub.domain.rating import check_rating, check_reply
 from hub.domain.replay import rating_changes
 from hub.domain.ticket import Ticket, TicketStatus
+from hub.domain.webhook import EventType
 from hub.errors import Conflict, Refused
 from hub.ids import AttachmentId, HandoffId, LinkId, TicketId
 from hub.storage import attachments, audit, ground, handoffs, links, tickets
@@ -174,6 +175,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
             withheld=sorted(wish.withhold),
         )
         chains.hop_changed(tx, hub, handoff_id, now)
+        announcing.of_handoff(tx, hub, EventType.HANDOFF_OFFERED, offered, now)
         return handoff_id
 
     return await hub.db.write(transaction)
@@ -679,6 +681,7 @@ async def rate(
         members = {"score": score, "text": text, "criteria": grades, "rev": rev}
         data = send_statement(tx, hub, handoff, "rating.set", members, now=now, actor=actor)
         handoffs.change(tx, handoff_id, **rating_changes(data, rev))
+        announcing.of_handoff(tx, hub, EventType.HANDOFF_RATED, handoff, now, rev=rev)
         return rev
 
     return await hub.db.write(transaction)
@@ -701,6 +704,7 @@ async def reply_to_rating(hub: Hub, actor: Actor, handoff_id: HandoffId, text: s
         members = {"text": text, "at": now, "rev": rev}
         send_statement(tx, hub, handoff, "rating.reply", members, now=now, actor=actor)
         handoffs.change(tx, handoff_id, rating_reply=text, rating_reply_rev=rev)
+        announcing.of_handoff(tx, hub, EventType.HANDOFF_RATED, handoff, now, reply_rev=rev)
         return rev
 
     return await hub.db.write(transaction)

@@ -9,9 +9,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from hub.actions import announcing
 from hub.actions.context import Actor, Hub
 from hub.actions.tokens import Scope
+from hub.domain.webhook import EventType
 from hub.errors import Refused
+from hub.protocol.encoding import instant
 from hub.storage import audit, nodes, resets
 from hub.storage.database import Connection, Tx
 
@@ -32,7 +35,7 @@ async def release(hub: Hub, actor: Actor) -> bool:
         now = hub.now()
         audit.resolve_alerts(tx, kind=RESTORED, subject=hub.account.node_id, at=now)
         unsynced = resets.not_synced(tx.connection)
-        return _let_go(tx, now, actor.ref, unsynced)
+        return _let_go(tx, hub, now, actor.ref, unsynced)
 
     return await hub.db.write(transaction)
 
@@ -40,23 +43,23 @@ async def release(hub: Hub, actor: Actor) -> bool:
 async def look(hub: Hub) -> None:
     """Let mail and desks go on where every open link is synced by now."""
     if await hub.db.read(_is_over):
-        await hub.db.write(lambda tx: released_if_synced(tx, hub.now()))
+        await hub.db.write(lambda tx: released_if_synced(tx, hub, hub.now()))
 
 
 def _is_over(connection: Connection) -> bool:
     return resets.held_since(connection) is not None and not resets.not_synced(connection)
 
 
-def released_if_synced(tx: Tx, now: datetime) -> bool:
+def released_if_synced(tx: Tx, hub: Hub, now: datetime) -> bool:
     """Let mail and desks go on if every open link is synced; whether that was so just now.
 
     For the transaction in which a link becomes synced, or what was taken back from its peer is
     applied; `look` finds the rest.
     """
-    return not resets.not_synced(tx.connection) and _let_go(tx, now, "system", [])
+    return not resets.not_synced(tx.connection) and _let_go(tx, hub, now, "system", [])
 
 
-def _let_go(tx: Tx, now: datetime, actor: str, unsynced: list[str]) -> bool:
+def _let_go(tx: Tx, hub: Hub, now: datetime, actor: str, unsynced: list[str]) -> bool:
     since = resets.held_since(tx.connection)
     if since is None:
         return False
@@ -66,4 +69,5 @@ def _let_go(tx: Tx, now: datetime, actor: str, unsynced: list[str]) -> bool:
     for kind in (HELD, MOVED):
         audit.resolve_alerts(tx, kind=kind, subject=stored.node_id, at=now)
     audit.append(tx, at=now, actor=actor, event="node.released", held_at=since, not_synced=unsynced)
+    announcing.announce(tx, hub, EventType.NODE_RESTORED, now, held_at=instant(since))
     return True

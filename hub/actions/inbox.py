@@ -524,7 +524,7 @@ def _merge_some(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> Applied:
         mine = outbox.next_to_reapply(tx.connection, link_id, waiting)
         if mine is None:
             streams.change(tx, link_id, reapplying=False)
-            holds.released_if_synced(tx, now)
+            holds.released_if_synced(tx, hub, now)
             tx.wake(apply_topic(link_id))
             tx.wake(outgoing.deliver_topic(link_id))
             return Applied(settled + 1, failed=False)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.actions import checkpoints, outgoing
+from hub.actions import announcing, checkpoints, outgoing
 from hub.actions import handoffs as handoff_actions
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.actions.files import FETCH_TOPIC
 from hub.actions.handoffs import Particulars
 from hub.domain.disclosure import link_view
 from hub.domain.handoff import PEN, Act, Party, State
+from hub.domain.webhook import EventType
 from hub.errors import Conflict
 from hub.ids import LinkId
 from hub.storage import audit, ground, handoffs, links, streams
@@ -34,6 +35,7 @@ async def suspend(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> 
         audit.append(
             tx, at=now, actor=actor.ref, event="link.suspended", link=link_id, reason=reason
         )
+        _announce(tx, hub, link_id, now)
         return links.get(tx.connection, link_id)
 
     return await hub.db.write(transaction)
@@ -62,6 +64,7 @@ async def resume(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
         streams.forget_speakers(tx, link_id)  # people know now which copy is the right one
         for kind in ("fork", "clone", "keys_revoked", "peer_keys_revoked", "link_closing"):
             audit.resolve_alerts(tx, kind=kind, subject=link_id, at=now)
+        _announce(tx, hub, link_id, now)
         return links.get(tx.connection, link_id)
 
     return await hub.db.write(transaction)
@@ -89,6 +92,7 @@ async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Li
         links.change(tx, link_id, state=LinkState.CLOSED, closed_at=now)
         audit.resolve_alerts(tx, kind="link_closing", subject=link_id, at=now)
         audit.append(tx, at=now, actor=actor.ref, event="link.closed", link=link_id, reason=reason)
+        _announce(tx, hub, link_id, now)
         return links.get(tx.connection, link_id)
 
     return await hub.db.write(transaction)
@@ -129,6 +133,11 @@ def _end_handoffs(tx: Tx, hub: Hub, link: Link, reason: str, now: datetime) -> N
         handoff_actions.act_in(tx, hub, handoff, act, said, actor=SYSTEM, now=now)
 
 
+def _announce(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
+    link = links.get(tx.connection, link_id)
+    announcing.announce(tx, hub, EventType.LINK_CHANGED, now, link_id=link_id, state=link.state)
+
+
 # --- received -------------------------------------------------------------------------------
 
 
@@ -141,6 +150,7 @@ def receive_suspend(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: 
         tx, hub, "link_suspended", link.id, "{peer} suspended the link.", now, peer=link.peer_name
     )
     audit.append(tx, at=now, actor=link.peer_node_id, event="link.suspended", link=link.id)
+    _announce(tx, hub, link.id, now)
 
 
 def receive_resume(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime) -> None:
@@ -153,6 +163,7 @@ def receive_resume(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: d
     audit.append(tx, at=now, actor=link.peer_node_id, event="link.resumed", link=link.id)
     tx.wake(outgoing.deliver_topic(link.id))
     tx.wake(FETCH_TOPIC)
+    _announce(tx, hub, link.id, now)
 
 
 def receive_close(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: datetime) -> None:
@@ -169,3 +180,4 @@ def receive_close(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: da
         tx, link.id, state=LinkState.CLOSED, closed_by_peer_at=now, closed_at=link.closed_at or now
     )
     audit.append(tx, at=now, actor=link.peer_node_id, event="link.closed", link=link.id)
+    _announce(tx, hub, link.id, now)

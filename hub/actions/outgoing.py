@@ -10,9 +10,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hub.actions import effects, keyring
+from hub.actions import announcing, effects, keyring
 from hub.actions.context import Hub
 from hub.domain.disclosure import PublicView
+from hub.domain.webhook import EventType
 from hub.errors import Refused
 from hub.faults import fault
 from hub.ids import HandoffId, MessageId
@@ -161,6 +162,10 @@ def alarm(
     tx: Tx, hub: Hub, kind: str, subject: str, text: str, now: datetime, **facts: object
 ) -> None:
     """Put something before a person's eyes; a second one about the same changes nothing."""
-    audit.raise_alert(
+    made = audit.raise_alert(
         tx, kind=kind, subject=subject, text=text, at=now, entropy=hub.entropy, **facts
     )
+    if made is not None:
+        announcing.announce(
+            tx, hub, EventType.ALERT_RAISED, now, alert_id=made, kind=kind, subject=subject
+        )

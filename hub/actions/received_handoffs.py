@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub.actions import chains, files, outgoing, rebuilding, steps, terms, tickets
+from hub.actions import announcing, chains, files, outgoing, rebuilding, steps, terms, tickets
 from hub.actions import handoffs as own
 from hub.actions.context import SYSTEM, Hub
 from hub.actions.handoffs import Particulars
@@ -18,6 +18,7 @@ from hub.domain.disclosure import COMPANY_REF
 from hub.domain.handoff import PEN, Act, Party, Request, State, check_request
 from hub.domain.rating import check_rating, check_reply
 from hub.domain.replay import rating_changes
+from hub.domain.webhook import EventType
 from hub.errors import NotFound, Refused
 from hub.ids import HandoffId
 from hub.protocol import signing
@@ -103,6 +104,7 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
         ticket=ticket.number,
         handoff=handoff.id,
     )
+    announcing.of_handoff(tx, hub, EventType.HANDOFF_OFFERED, handoff, now)
     if answered:
         # Before a restore: what we said to it comes back from the principal's log.
         told = rebuilding.number_of(tx, link, handoff.id)
@@ -438,6 +440,7 @@ def rating(tx: Tx, hub: Hub, message: Received) -> None:
     )
     handoffs.change(tx, handoff.id, **rating_changes(said, said["rev"]))
     _record_request(tx, handoff, message)
+    announcing.of_handoff(tx, hub, EventType.HANDOFF_RATED, handoff, message.now, rev=said["rev"])
 
 
 def rating_reply(tx: Tx, hub: Hub, message: Received) -> None:
@@ -453,6 +456,9 @@ def rating_reply(tx: Tx, hub: Hub, message: Received) -> None:
     )
     handoffs.change(tx, handoff.id, rating_reply=said["text"], rating_reply_rev=said["rev"])
     _record_request(tx, handoff, message)
+    announcing.of_handoff(
+        tx, hub, EventType.HANDOFF_RATED, handoff, message.now, reply_rev=said["rev"]
+    )
 
 
 def notice(tx: Tx, hub: Hub, message: Received) -> None:

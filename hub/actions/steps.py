@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from hub.actions import chains, outgoing
+from hub.actions import announcing, chains, outgoing
 from hub.actions.context import Hub
 from hub.domain.handoff import OVER, Act, Party, State, after
 from hub.domain.replay import REQUEST_CLOSED, step_changes, still_asked
 from hub.domain.ticket import TicketStatus, status_for
+from hub.domain.webhook import EventType
 from hub.protocol.encoding import parse_instant
 from hub.storage import audit, handoffs, tickets
 from hub.storage.database import Tx
@@ -72,6 +73,16 @@ def take(
         message_id=message_id,
     )
     _follow(tx, hub, handoff, target, now)
+    announcing.of_handoff(
+        tx,
+        hub,
+        EventType.HANDOFF_CHANGED,
+        handoff,
+        now,
+        act=act,
+        state=target,
+        before=handoff.state,
+    )
     return target
 
 
@@ -90,6 +101,7 @@ def _follow(tx: Tx, hub: Hub, handoff: Handoff, target: State, now: datetime) ->
     status = _status(tx, handoff, target)
     if status is not None and status is not ticket.status:
         tickets.change(tx, ticket.id, updated_at=now, status=status)
+        announcing.of_ticket(tx, hub, EventType.TICKET_CHANGED, ticket, now, status=status)
     else:
         tickets.touch(tx, ticket.id, now)  # whoever looks at it sees the step at once
     if handoff.party is not Party.PRINCIPAL:

@@ -207,7 +207,7 @@ async def finish(
         )
         returned.forget(tx, link_id)
         rebuilding.reserve_numbers(tx, link_id)
-        holds.released_if_synced(tx, now)
+        holds.released_if_synced(tx, hub, now)
         _tell(tx, hub, link, taken, now)
         audit.append(
             tx,

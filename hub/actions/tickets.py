@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from hub.actions import assigning, files, outgoing, settled, sharing
+from hub.actions import announcing, assigning, files, outgoing, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import disclosure
 from hub.domain import ticket as rules
@@ -25,6 +25,7 @@ from hub.domain.ticket import (
     Ticket,
     TicketStatus,
 )
+from hub.domain.webhook import EventType
 from hub.errors import Refused
 from hub.ids import AgentId, HandoffId, TicketId, is_id
 from hub.protocol.encoding import parse_instant
@@ -127,6 +128,7 @@ async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
         assigning.record(tx, actor, made.id, "created", {}, now)
         files.attach_in(tx, hub, made.id, wish.files, Visibility.PUBLIC, now, comment_id=None)
         audit.append(tx, at=now, actor=actor.ref, event="ticket.created", ticket=made.number)
+        announcing.of_ticket(tx, hub, EventType.TICKET_CREATED, made, now)
         return made
 
     return await hub.db.write(transaction)
@@ -181,6 +183,7 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
         if told:
             assigning.record(tx, actor, ticket_id, "changed", told, now)
         tell_contractors(tx, hub, before, after, now)
+        announcing.of_ticket(tx, hub, EventType.TICKET_CHANGED, after, now)
         return after
 
     return await hub.db.write(transaction)
@@ -278,8 +281,7 @@ def receive(
         **disclosed,
     )
     tickets.add(tx, made)
-    if made.due_at is not None:
-        assigning.note(tx, made.id, {}, due_source=DueSource.PRINCIPAL)
+from hub.actions import announcing, assigning, files, outgoing, settled, sharing
     return made
 
 
@@ -299,3 +301,4 @@ def receive_update(
         assigning.note(tx, before.id, {}, due_source=source)
         handoffs.change(tx, handoff.id, due_requested=changes["due_at"])
     tell_contractors(tx, hub, before, replace(before, **changes, updated_at=now), now)
+    announcing.of_ticket(tx, hub, EventType.TICKET_CHANGED, before, now)

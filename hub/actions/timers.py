@@ -19,6 +19,7 @@ from hub.actions import (
     settled,
     suspicions,
     terms,
+    webhooks,
 )
 from hub.actions import handoffs as own
 from hub.actions.context import SYSTEM, Hub
@@ -53,6 +54,7 @@ async def run(hub: Hub) -> None:
     await retention.prune(hub)
     await retention.collect(hub)
     await retention.forget_personal(hub)
+    await webhooks.forget(hub)
 
 
 async def _each(hub: Hub, rule: Rule) -> None:

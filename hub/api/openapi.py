@@ -44,6 +44,8 @@ _PARAMS: Final[Mapping[str, str]] = {
     "field": "id",
     "view": "id",
     "macro": "id",
+    "webhook": "id of a webhook",
+    "call": "id of a call to it",
 }
 
 _PROBLEM: Final[dict[str, Any]] = {

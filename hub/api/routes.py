@@ -18,6 +18,7 @@ from hub.api import (
     links,
     personal,
     tickets,
+    webhooks,
 )
 from hub.api.door import Open, Route, Sends, Visit
 from hub.api.forms import Nothing
@@ -42,6 +43,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *amendments.ROUTES,
     *checkpoints.ROUTES,
     *deliveries.ROUTES,
+    *webhooks.ROUTES,
     Route(
         name="openapi",
         method="GET",

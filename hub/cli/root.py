@@ -135,6 +135,20 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "revoke": Leaf("hub.cli.token:revoke", N_("A token opens nothing from now on")),
         },
     ),
+    "webhook": Branch(
+        N_("Programs that are told what happens here"),
+        {
+            "add": Leaf("hub.cli.webhook:add", N_("Tell an address what happens from now on")),
+            "list": Leaf("hub.cli.webhook:list_", N_("All webhooks, and what waits for them")),
+            "calls": Leaf("hub.cli.webhook:calls", N_("What one was told")),
+            "test": Leaf("hub.cli.webhook:test", N_("Call it to try it out")),
+            "replay": Leaf("hub.cli.webhook:replay", N_("Make calls again")),
+            "secret": Leaf("hub.cli.webhook:secret", N_("Sign with another secret")),
+            "enable": Leaf("hub.cli.webhook:enable", N_("Tell it things again")),
+            "disable": Leaf("hub.cli.webhook:disable", N_("Tell it nothing for now")),
+            "remove": Leaf("hub.cli.webhook:remove", N_("Tell it nothing any more")),
+        },
+    ),
     "config": Branch(
         N_("Settings of the node"),
         {

@@ -44,6 +44,14 @@ class StreamedAnswer:
     chunks: AsyncIterator[bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the head of an answer says."""
+
+    status: int
+    headers: Mapping[str, str]
+
+
 class PeerTransport(Protocol):
     """How requests reach a peer. Tests have one without sockets."""
 
@@ -154,6 +162,17 @@ class GuardedTransport:
             deadline_s=timeout_s or self._stream_timeout_s,
         )
 
+    @asynccontextmanager
+    async def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float
+    ) -> AsyncIterator[Told]:
+        """Status and headers of the answer to somebody who is no peer; its body is not read.
+
+        Raises as `PeerTransport.request`.
+        """
+        async with self._sent(method, url, headers, body, deadline_s=timeout_s) as response:
+            yield Told(response.status, _plain_headers(response))
+
     async def close(self) -> None:
         """See PeerTransport."""
         sessions, self._sessions = self._sessions, {}
@@ -171,6 +190,24 @@ class GuardedTransport:
         max_bytes: int,
         deadline_s: float,
     ) -> AsyncIterator[StreamedAnswer]:
+        async with self._sent(method, url, headers, body, deadline_s=deadline_s) as response:
+            chunks = _bounded(response, max_bytes)
+            try:
+                _refuse_unreadable(response, max_bytes)
+                yield StreamedAnswer(response.status, _plain_headers(response), chunks)
+            finally:
+                await chunks.aclose()
+
+    @asynccontextmanager
+    async def _sent(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        deadline_s: float,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         target, reach = self._guard.reach(url)
         timeout = aiohttp.ClientTimeout(
             total=deadline_s,
@@ -190,12 +227,9 @@ class GuardedTransport:
             )
         except _TROUBLE as error:
             raise _explained(error) from error
-        chunks = _bounded(response, max_bytes)
         try:
-            _refuse_unreadable(response, max_bytes)
-            yield StreamedAnswer(response.status, _plain_headers(response), chunks)
+            yield response
         finally:
-            await chunks.aclose()
             # Gives the connection back when the body was read to its end, cuts it otherwise:
             # we do not read the rest of an answer we no longer want.
             response.close()

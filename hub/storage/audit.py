@@ -226,24 +226,23 @@ def raise_alert(
     at: datetime,
     entropy: Entropy,
     **facts: Any,
-) -> None:
-    """Show this to people, once: an open alert of the same kind and subject stands for both."""
+) -> str | None:
+    """Show this to people, once: an open alert of the same kind and subject stands for both.
+
+    The id of the new one, or None.
+    """
     known = tx.connection.execute(
         select(alerts.c.id).where(
             alerts.c.kind == kind, alerts.c.subject == subject, alerts.c.resolved_at.is_(None)
         )
     ).first()
-    if known is None:
-        tx.connection.execute(
-            insert(alerts).values(
-                id=new("alr", at, entropy),
-                kind=kind,
-                subject=subject,
-                text=text,
-                facts=facts,
-                at=at,
-            )
-        )
+    if known is not None:
+        return None
+    made = new("alr", at, entropy)
+    tx.connection.execute(
+        insert(alerts).values(id=made, kind=kind, subject=subject, text=text, facts=facts, at=at)
+    )
+    return made
 
 
 def alert_facts(connection: Connection, *, kind: str, subject: str) -> dict[str, Any] | None:

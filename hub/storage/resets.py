@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, or_, select, update
 
+from hub.storage import webhooks
 from hub.storage.database import Tx
 from hub.storage.links import AGREED, LinkState
 from hub.storage.tables import (
@@ -72,6 +73,7 @@ def begin_anew(tx: Tx, at: datetime) -> None:
             lease_owner=None, lease_until=None, failures=0, next_at=None, failing_since=None
         )
     )
+    webhooks.drop_waiting(tx)  # they may have been told since
     tx.connection.execute(
         update(counters)
         .where(counters.c.name == "ticket")

@@ -165,6 +165,38 @@ api_tokens = Table(
     Column("revoked_at", Instant),
 )
 
+webhooks = Table(  # programs of ours that are told what happens
+    "webhooks",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("types", JSON, nullable=False),  # what it asked for; empty: everything
+    Column("secret", Text, nullable=False),  # signs what it is told; encrypted with the node's key
+    Column("state", String(16), nullable=False),
+    Column("created_by", String(36), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("failing_since", Instant),  # the first failure since its last good answer
+    Column("failures", Integer, nullable=False),  # in a row
+    Column("next_at", Instant),  # nothing is sent to it before
+)
+
+webhook_calls = Table(  # the outbox to programs
+    "webhook_calls",
+    metadata,
+    Column("id", String(36), primary_key=True),  # the same at every attempt
+    Column("webhook_id", String(36), ForeignKey("webhooks.id"), nullable=False),
+    Column("type", String(32), nullable=False),
+    Column("body", Text, nullable=False),  # the bytes that are signed and sent
+    Column("at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant),  # of a waiting one: not before
+    Column("status", Integer),  # of the last answer
+    Column("error", Text),  # what happened instead of an answer
+    Column("tried_at", Instant),
+    Index("webhook_calls_waiting", "webhook_id", "state", "next_at"),
+)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

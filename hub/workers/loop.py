@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from hub.actions.context import Hub
 from hub.errors import HubError
@@ -33,6 +33,15 @@ class Crank(Protocol):
 
     async def turn(self) -> datetime | None:
         """Do what is due; when the next is due, None if nobody knows."""
+        ...
+
+
+@runtime_checkable
+class Lasting(Crank, Protocol):
+    """Work that goes on beside its turns."""
+
+    async def idle(self) -> None:
+        """Return when nothing of it is under way."""
         ...
 
 

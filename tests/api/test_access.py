@@ -112,6 +112,17 @@ SCOPES = {
     "POST /fields": "admin",
     "DELETE /fields/{field}": "admin",
     "GET /events": "tickets:read",
+    "GET /webhooks": "admin",
+    "POST /webhooks": "admin",
+    "GET /webhooks/{webhook}": "admin",
+    "POST /webhooks/{webhook}/enable": "admin",
+    "POST /webhooks/{webhook}/disable": "admin",
+    "POST /webhooks/{webhook}/remove": "admin",
+    "POST /webhooks/{webhook}/secret": "admin",
+    "POST /webhooks/{webhook}/test": "admin",
+    "GET /webhooks/{webhook}/calls": "admin",
+    "POST /webhooks/{webhook}/replay": "admin",
+    "POST /webhooks/{webhook}/calls/{call}/replay": "admin",
     "GET /openapi.json": None,
 }
 
@@ -152,6 +163,7 @@ RIGHT: dict[str, dict[str, Any]] = {
     "changeAsset": {"name": "Касса"},
     "addContact": {"name": "Пётр"},
     "defineField": {"name": "Этаж"},
+    "addWebhook": {"url": "https://desk.plus.example/events"},
 }
 """A body that can be read, where an empty one cannot."""
 
@@ -172,6 +184,8 @@ IDS = {
     "field": f"fld_{UNKNOWN}",
     "view": f"viw_{UNKNOWN}",
     "macro": f"mac_{UNKNOWN}",
+    "webhook": f"whk_{UNKNOWN}",
+    "call": f"evt_{UNKNOWN}",
 }
 
 
