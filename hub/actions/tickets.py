@@ -281,7 +281,7 @@ def receive(
         **disclosed,
     )
     tickets.add(tx, made)
-from hub.actions import announcing, assigning, files, outgoing, settled, sharing
+    announcing.of_ticket(tx, hub, EventType.TICKET_CREATED, made, now)
     return made
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from hub.actions import announcing, outgoing
+from hub.actions import announcing, outgoing, permits
 from hub.actions.context import Actor, Hub
-from hub.actions.tokens import Scope
 from hub.domain.delivery import backoff
+from hub.domain.permission import Permission
 from hub.domain.webhook import (
     CallState,
     EventType,
@@ -87,7 +87,7 @@ async def add(hub: Hub, actor: Actor, url: str, types: Collection[str]) -> tuple
 
     The secret is shown once. Raises Refused(url_invalid | event_unknown | too_many_webhooks).
     """
-    _admin_only(actor)
+    permits.require(actor, Permission.DESKS_WRITE)
     url, wanted = check_url(url), check_types(types)
     secret = _new_secret(hub)
 
@@ -135,7 +135,7 @@ async def remove(hub: Hub, actor: Actor, webhook_id: str) -> None:
 
 
 async def _set_state(hub: Hub, actor: Actor, webhook_id: str, state: WebhookState) -> None:
-    _admin_only(actor)
+    permits.require(actor, Permission.DESKS_WRITE)
 
     def transaction(tx: Tx) -> None:
         found = _known(tx, webhook_id, gone_too=state is WebhookState.REMOVED)
@@ -155,7 +155,7 @@ def _turn(tx: Tx, found: Webhook, state: WebhookState, now: datetime, by: str) -
 
 async def renew_secret(hub: Hub, actor: Actor, webhook_id: str) -> str:
     """Sign with another secret from now on; it is shown once."""
-    _admin_only(actor)
+    permits.require(actor, Permission.DESKS_WRITE)
     secret = _new_secret(hub)
 
     def transaction(tx: Tx) -> None:
@@ -171,7 +171,7 @@ async def renew_secret(hub: Hub, actor: Actor, webhook_id: str) -> str:
 
 async def try_out(hub: Hub, actor: Actor, webhook_id: str) -> EventId:
     """Send a `webhook.test`; the id of the call. Raises NotFound, Conflict(webhook_disabled)."""
-    _admin_only(actor)
+    permits.require(actor, Permission.DESKS_WRITE)
 
     def transaction(tx: Tx) -> EventId:
         found = _enabled(tx, webhook_id)
@@ -185,7 +185,7 @@ async def replay(hub: Hub, actor: Actor, webhook_id: str, event_id: str | None) 
 
     Raises NotFound, Conflict(webhook_disabled).
     """
-    _admin_only(actor)
+    permits.require(actor, Permission.DESKS_WRITE)
 
     def transaction(tx: Tx) -> int:
         now = hub.now()
@@ -224,13 +224,6 @@ def _known(tx: Tx, webhook_id: str, *, gone_too: bool = False) -> Webhook:
 
 def _new_secret(hub: Hub) -> str:
     return "whsec_" + base64.b64encode(hub.entropy.bytes(_SECRET_BYTES)).decode()
-
-
-def _admin_only(actor: Actor) -> None:
-    """What a webhook is told goes out of the house: it is an administrator's decision."""
-    within = actor.scopes is None or Scope.ADMIN in actor.scopes
-    if actor.role != "admin" or not within:
-        raise Refused("not_yours", "Only an administrator does this.")
 
 
 # --- the calls ------------------------------------------------------------------------------

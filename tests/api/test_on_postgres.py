@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hub.actions import webhooks
 from hub.storage.database import PostgresDatabase
 from tests.api.conftest import Desk
 from tests.conftest import NO_POSTGRES, PostgresServer
@@ -95,3 +96,18 @@ async def test_what_the_database_cannot_store_is_not_asked_of_it(desk: Desk) -> 
     assert (said.status, said.code) == (422, "invalid")
     said = await desk.ours.call("PATCH", f"/tickets/{ticket['id']}", {"assignee": "\u0000"})
     assert said.status == 422
+
+
+async def test_of_many_workers_each_call_to_a_program_is_one_workers(desk: Desk) -> None:
+    made = await desk.ours.post("/webhooks", {"url": "https://desk.plus.example/events"})
+    for n in range(3):
+        await desk.ticket(f"Заявка {n}")
+    hub = desk.ours.company.hub
+    found = await asyncio.gather(*(webhooks.claim(hub, made["id"]) for _ in range(8)))
+    claimed = [one.call.id for one in found if one is not None]
+    assert len(claimed) == len(set(claimed)) == 3
+    assert {one.webhook_id for one in await webhooks.due(hub)} == {made["id"]}
+    for one in found:
+        if one is not None:
+            await webhooks.settle(hub, one, webhooks.Heard(200))
+    assert await webhooks.due(hub) == []

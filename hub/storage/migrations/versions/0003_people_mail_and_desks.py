@@ -64,6 +64,20 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_teams_name")),
     )
     op.create_table(
+        "webhooks",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("types", sa.JSON(), nullable=False),
+        sa.Column("secret", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("created_by", sa.String(length=36), nullable=False),
+        sa.Column("created_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("failing_since", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("next_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhooks")),
+    )
+    op.create_table(
         "access_links",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("agent_id", sa.String(length=36), nullable=False),
@@ -268,6 +282,29 @@ def upgrade() -> None:
         batch_op.create_index("ix_ticket_tags_tag", ["tag", "ticket_id"], unique=False)
 
     op.create_table(
+        "webhook_calls",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("webhook_id", sa.String(length=36), nullable=False),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("tried_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["webhook_id"], ["webhooks.id"], name=op.f("fk_webhook_calls_webhook_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_calls")),
+    )
+    with op.batch_alter_table("webhook_calls", schema=None) as batch_op:
+        batch_op.create_index(
+            "webhook_calls_waiting", ["webhook_id", "state", "next_at"], unique=False
+        )
+
+    op.create_table(
         "assets",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("customer_id", sa.String(length=36), nullable=False),
@@ -384,6 +421,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_assets_customer_id")
 
     op.drop_table("assets")
+    with op.batch_alter_table("webhook_calls", schema=None) as batch_op:
+        batch_op.drop_index("webhook_calls_waiting")
+
+    op.drop_table("webhook_calls")
     with op.batch_alter_table("ticket_tags", schema=None) as batch_op:
         batch_op.drop_index("ix_ticket_tags_tag")
 
@@ -426,6 +467,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_access_links_agent_id"))
 
     op.drop_table("access_links")
+    op.drop_table("webhooks")
     op.drop_table("teams")
     op.drop_table("macros")
     op.drop_table("field_definitions")
