@@ -73,6 +73,9 @@ def schema_of(argv: tuple[str, ...]) -> str:
         )
     if noun == "link" and words[1] in {"confirm", "suspend", "resume", "close"}:
         return "link-show"
+    if noun == "webhook":
+        shared = dict.fromkeys(("enable", "disable", "remove"), "state") | {"secret": "add"}
+        return f"webhook-{shared.get(words[1], words[1])}"
     if noun == "key":
         return "key-list"
     if noun == "delivery" and words[1] in {"replay", "skip"}:

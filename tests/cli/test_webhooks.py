@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import Node, follows_schema
+from tests.cli.conftest import Node
 
 URL = "https://desk.plus.example/hub-events"
 
 
 def test_a_webhook_from_its_beginning_to_its_end(node: Node) -> None:
     added = node("webhook", "add", URL, "--event", "ticket.created")
-    follows_schema("webhook-add", added)
     which = added["id"]
-    node("ticket", "new", "Не печатает чек")
-    follows_schema("webhook-test", node("webhook", "test", which))
+    node("ticket", "new", "--title", "Не печатает чек")
+    node("webhook", "test", which)
     listed = node("webhook", "list")
-    follows_schema("webhook-list", listed)
     assert [(one["url"], one["waiting"]) for one in listed["webhooks"]] == [(URL, 2)]
     assert added["secret"] not in str(listed)
     calls = node("webhook", "calls", which, "--state", "waiting")
-    follows_schema("webhook-calls", calls)
     assert [one["event"] for one in calls["calls"]] == ["webhook.test", "ticket.created"]
     again = node("webhook", "replay", which, "--call", calls["calls"][0]["id"])
-    follows_schema("webhook-replay", again)
     assert again == {"again": 1}
     renewed = node("webhook", "secret", which)
-    follows_schema("webhook-add", renewed)
     assert renewed["secret"] != added["secret"]
     for verb, state in (("disable", "disabled"), ("enable", "enabled"), ("remove", "removed")):
         turned = node("webhook", verb, which)
-        follows_schema("webhook-state", turned)
         assert turned["state"] == state
     assert node("webhook", "list")["webhooks"] == []
     assert node("webhook", "test", which, fails=5)["code"] == "not_found"
