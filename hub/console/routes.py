@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from hub.console import work_pages
 from hub.console.door import Page
 from hub.console.pages import agents, home, profile, sign_in, static
 
 PAGES: Final[tuple[Page, ...]] = (
+    *work_pages.PAGES,
     *home.PAGES,
     *static.PAGES,
     *sign_in.PAGES,

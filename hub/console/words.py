@@ -15,6 +15,10 @@ LANGUAGES: Final = (("ru", "Русский"), ("en", "English"))
 """Each language in itself: whoever cannot read this one finds theirs."""
 
 
+DECLINES: Final = ("capacity", "out_of_scope", "other")
+"""Reasons a person gives for declining; the others are what the node itself finds."""
+
+
 def N_(text: str) -> str:  # noqa: N802 - as gettext calls it
     """Mark a message id that is translated where it is shown."""
     return text
@@ -30,6 +34,79 @@ class Look:
 
 
 _LOOKS: Final[dict[str, Look]] = {
+    # of a ticket
+    "new": Look(N_("new"), "sun", "blue"),
+    "in_progress": Look(N_("in progress"), "player-play", "teal"),
+    "pending": Look(N_("waiting"), "clock-pause", "yellow"),
+    "resolved": Look(N_("done"), "circle-check", "green"),
+    "cancelled": Look(N_("cancelled"), "circle-x", "secondary"),
+    "low": Look(N_("low"), "arrow-back", "secondary"),
+    "normal": Look(N_("normal"), "point", "secondary"),
+    "high": Look(N_("high"), "flag", "orange"),
+    "urgent": Look(N_("urgent"), "flame", "red"),
+    # of a hand-off
+    "offered": Look(N_("offered"), "hourglass", "yellow"),
+    "accepted": Look(N_("accepted"), "check", "blue"),
+    "rework": Look(N_("rework"), "arrow-back-up", "orange"),
+    "confirmed": Look(N_("confirmed"), "checks", "green"),
+    "declined": Look(N_("declined"), "circle-x", "red"),
+    "handed_back": Look(N_("given back"), "arrow-back", "orange"),
+    # what was done in one
+    "offer": Look(N_("offered"), "arrow-forward", "secondary"),
+    "accept": Look(N_("accepted"), "check", "secondary"),
+    "decline": Look(N_("declined"), "x", "secondary"),
+    "start": Look(N_("began"), "player-play", "secondary"),
+    "pend": Look(N_("paused"), "player-pause", "secondary"),
+    "resolve": Look(N_("done"), "circle-check", "secondary"),
+    "hand_back": Look(N_("given back"), "arrow-back", "secondary"),
+    "confirm": Look(N_("confirmed"), "checks", "secondary"),
+    "return": Look(N_("sent back for rework"), "arrow-back-up", "secondary"),
+    "close": Look(N_("closed"), "lock", "secondary"),
+    "cancel": Look(N_("cancelled"), "x", "secondary"),
+    "cancel_request": Look(N_("asked to cancel"), "x", "secondary"),
+    "cancel_refused": Look(N_("does not cancel"), "x", "secondary"),
+    "retract_request": Look(N_("asked for it back"), "arrow-back", "secondary"),
+    "retract_refused": Look(N_("does not give it back"), "x", "secondary"),
+    "plan": Look(N_("plan"), "calendar", "secondary"),
+    "rating": Look(N_("rated"), "star", "secondary"),
+    # of a visit
+    "planned": Look(N_("planned"), "calendar", "blue"),
+    "on_way": Look(N_("on the way"), "truck", "indigo"),
+    "on_site": Look(N_("on site"), "map-pin", "teal"),
+    "done": Look(N_("done"), "circle-check", "green"),
+    # who reads it
+    "public": Look(N_("public"), "world", "green"),
+    "client": Look(N_("to the client"), "user-circle", "blue"),
+    "internal": Look(N_("only us"), "lock", "secondary"),
+    # how far a comment is
+    "mark-queued": Look(N_("on its way"), "hourglass", "secondary"),
+    "mark-sent": Look(N_("on its way"), "hourglass", "secondary"),
+    "mark-received": Look(N_("delivered"), "checks", "green"),
+    "mark-failed": Look(N_("not delivered yet, tried again"), "alert-circle", "red"),
+    "mark-parked": Look(N_("put aside: a person must look"), "alert-circle", "red"),
+    # where a deadline comes from, and filters by it
+    "due-person": Look(N_("set by us"), "user", "secondary"),
+    "due-principal": Look(N_("asked for by the partner"), "building", "secondary"),
+    "due-rule": Look(N_("by our rules"), "ruler", "secondary"),
+    "late": Look(N_("overdue"), "flame", "red"),
+    "soon": Look(N_("within a day"), "clock", "yellow"),
+    "any": Look(N_("any state"), "point", "secondary"),
+    "filter-assignee": Look(N_("assignee"), "user", "secondary"),
+    "filter-peer": Look(N_("partner"), "building", "secondary"),
+    "filter-customer": Look(N_("customer"), "users", "secondary"),
+    "related": Look(N_("belongs together"), "link", "secondary"),
+    "duplicate": Look(N_("duplicate of"), "copy", "secondary"),
+    "duplicated": Look(N_("has the duplicate"), "copy", "secondary"),
+    # why a partner does not take it, and what one waits for
+    "capacity": Look(N_("no free people"), "users", "secondary"),
+    "out_of_scope": Look(N_("not our kind of work"), "tools", "secondary"),
+    "awaiting_principal": Look(N_("an answer of the partner"), "building", "secondary"),
+    "awaiting_client": Look(N_("an answer of the client"), "user", "secondary"),
+    "awaiting_vendor": Look(N_("the vendor"), "truck", "secondary"),
+    "awaiting_parts": Look(N_("parts"), "tools", "secondary"),
+    "no_access": Look(N_("no way in"), "lock", "secondary"),
+    "scheduled": Look(N_("the agreed time"), "calendar", "secondary"),
+    "other": Look(N_("another reason"), "dots", "secondary"),
     # of an agent
     "admin": Look(N_("admin"), "shield-lock", "purple"),
     "dispatcher": Look(N_("dispatcher"), "headset", "blue"),

@@ -1,0 +1,103 @@
+"""Files of tickets: up piece by piece with their own request, down as attachments.
+
+An image of a kind that browsers draw and never run is shown in the page; everything else is only
+ever saved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Final
+from urllib.parse import quote
+
+from aiohttp import web
+
+from hub.actions import files
+from hub.actions.context import Hub
+from hub.actions.files import NewFile
+from hub.console.door import Answer, Page, Shown, Visit, page_for
+from hub.console.pages.ticket import ticket_id
+from hub.domain.comment import DEFAULT_VISIBILITY, Visibility
+from hub.domain.permission import Permission
+from hub.errors import Refused, Unavailable
+from hub.queries import tickets as shown
+
+_PIECE: Final = 256 * 1024
+DRAWN: Final = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+_POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+
+async def take(hub: Hub, request: web.Request, name: str) -> NewFile:
+    """The body as one file in the store. Raises Refused(file_too_large)."""
+    length = request.content_length
+    if length is not None and length > hub.limits.file_bytes:
+        raise Refused(
+            "file_too_large", "The file is larger than {limit} bytes.", limit=hub.limits.file_bytes
+        )
+    media_type = request.headers.get("Content-Type", "")
+    return await files.take(hub, name or "file", media_type, _pieces(request))
+
+
+async def _pieces(request: web.Request) -> AsyncIterator[bytes]:
+    async for piece in request.content.iter_chunked(_PIECE):
+        yield piece
+        await asyncio.sleep(0)  # what has arrived already is read without waiting for anything
+
+
+async def _up(visit: Visit) -> Answer:
+    which = await ticket_id(visit)
+    said = visit.query("visibility")
+    visibility = Visibility(said) if said in set(Visibility) else DEFAULT_VISIBILITY
+    taken = await take(visit.hub, visit.request, visit.query("name")[:1000])
+    (added,) = await files.add(visit.hub, visit.actor, which, [taken], visibility)
+    return web.json_response({"id": added})
+
+
+async def _down(visit: Visit) -> Answer:
+    name, file_id = visit.param("ticket"), visit.param("file")
+    found = await visit.hub.db.read(lambda connection: shown.file_named(connection, name, file_id))
+    return sent(visit.hub, found.sha256, found.name, found.media_type)
+
+
+def sent(hub: Hub, sha256: str, name: str, media_type: str) -> web.StreamResponse:
+    """The bytes, to be saved; an image to be drawn."""
+    if not hub.blobs.has(sha256):
+        raise Unavailable("storage_unavailable", "The file is not where it was stored.")
+    drawn = media_type in DRAWN
+    plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
+    encoded = quote(name.encode("utf-8", "replace"), safe="")
+    how = "inline" if drawn else "attachment"
+    return web.FileResponse(
+        hub.blobs.path(sha256),
+        headers={
+            "content-type": media_type if drawn else "application/octet-stream",
+            "content-disposition": f"{how}; filename=\"{plain}\"; filename*=UTF-8''{encoded}",
+            "content-security-policy": _POLICY,
+            "cache-control": "private, max-age=3600",
+        },
+    )
+
+
+async def _list(visit: Visit) -> Answer:
+    name = visit.param("ticket")
+    ticket = await visit.hub.db.read(lambda connection: shown.show(connection, name))
+    own = [one for one in ticket.attachments if one.comment is None]
+    return Shown("parts/files.html", {"ticket": ticket, "files": own})
+
+
+_look: Final = page_for(Permission.TICKETS_READ)
+
+PAGES: Final = (
+    _look("files", "GET", "/tickets/{ticket}/files", _list),
+    Page(
+        name="upload",
+        method="POST",
+        path="/tickets/{ticket}/files",
+        may=Permission.TICKETS_WORK,
+        handler=_up,
+        streams=True,
+    ),
+    _look("file", "GET", "/tickets/{ticket}/files/{file}", _down),
+)
