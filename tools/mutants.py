@@ -2,8 +2,9 @@
 
 `python -m tools.mutants [--only NN …] [--jobs N]`. Every patch in tests/mutants is applied alone,
 to a copy of the tree, and the tests that tests/mutants/table.toml names for it are run there. They
-must pass without the patch and at least one must fail with it: fail, not end in an error of
-collecting or run out of time. Exit code 1 if anything of it does not hold.
+must pass without the patch and at least one must fail with it, or be found out by the checks of
+the whole network behind it, at its teardown. An error of collecting or of setup shows nothing,
+nor does running out of time. Exit code 1 if anything of it does not hold.
 """
 
 from __future__ import annotations
@@ -31,13 +32,17 @@ from typing import Final
 ROOT: Final = Path(__file__).parents[1]
 MUTANTS: Final = ROOT / "tests" / "mutants"
 TABLE: Final = MUTANTS / "table.toml"
-PATIENCE_S: Final = 120.0  # for the tests of one patch
-PATIENCE_ALL_S: Final = 900.0  # for all of them, without any patch
+PATIENCE_S: Final = 240.0  # for the tests of one patch
+PATIENCE_ALL_S: Final = 1800.0  # for all of them, without any patch
 
 _LEFT_BEHIND: Final = shutil.ignore_patterns(
     ".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "dist", "build"
 )
 _FAILED: Final = re.compile(r"^FAILED (.+?)(?: - .*)?$", re.MULTILINE)
+_ENDED_IN_ERROR: Final = re.compile(r"^ERROR (.+?)(?: - .*)?$", re.MULTILINE)
+_WHERE: Final = re.compile(
+    r"^_+ ERROR (at teardown of|at setup of|collecting) .+ _+$", re.MULTILINE
+)
 _TESTS_FAILED: Final = 1  # pytest's exit code; others are errors, or no tests at all
 
 
@@ -111,7 +116,7 @@ def copies(count: int) -> Iterator[list[Path]]:
 
 def run(tree: Path, tests: Sequence[str], patience_s: float) -> tuple[int | None, str]:
     """Pytest's exit code for these tests in the tree (None: no end was seen), and its words."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-rf"]
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-rfE"]
     try:
         done = subprocess.run(
             [*command, "--tb=short", *tests],
@@ -127,6 +132,18 @@ def run(tree: Path, tests: Sequence[str], patience_s: float) -> tuple[int | None
     return done.returncode, done.stdout + done.stderr
 
 
+def finder(code: int | None, words: str) -> str | None:
+    """The test that found the bug, in the words of a run that stopped at the first; or None."""
+    if code != _TESTS_FAILED:
+        return None
+    if failed := _FAILED.search(words):
+        return failed[1]
+    where = set(_WHERE.findall(words))
+    if where == {"at teardown of"} and (ended := _ENDED_IN_ERROR.search(words)):
+        return f"{ended[1]} (at its teardown)"
+    return None
+
+
 def plant(mutant: Mutant, tree: Path) -> Verdict:
     """Put the bug in place, look who finds it, take it away again."""
     started = time.monotonic()
@@ -135,8 +152,8 @@ def plant(mutant: Mutant, tree: Path) -> Verdict:
     code, words = run(tree, ["-x", *mutant.caught_by], PATIENCE_S)
     assert not apply(mutant, tree, "-R")
     seconds = time.monotonic() - started
-    if code == _TESTS_FAILED and (found := _FAILED.search(words)):
-        return Verdict(mutant, caught=True, how=found[1], seconds=seconds)
+    if found := finder(code, words):
+        return Verdict(mutant, caught=True, how=found, seconds=seconds)
     if code == 0:
         return Verdict(mutant, caught=False, how="SURVIVED", seconds=seconds)
     why = "no end" if code is None else f"pytest ended with {code}: {words[-500:]}"
@@ -150,7 +167,7 @@ def sick(tree: Path, mutants: Sequence[Mutant]) -> set[str]:
     if code not in {0, _TESTS_FAILED}:
         raise SystemExit(f"{words[-3000:]}\nThe named tests cannot be run (pytest: {code}).")
     # A test named as a whole fails if it fails for one of its parameters.
-    failed = set(_FAILED.findall(words))
+    failed = {*_FAILED.findall(words), *_ENDED_IN_ERROR.findall(words)}
     return failed | {one.partition("[")[0] for one in failed}
 
 

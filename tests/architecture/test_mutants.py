@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,37 @@ def test_every_test_they_name_can_be_run() -> None:
         check=False,
     )
     assert collected.returncode == 0, collected.stdout + collected.stderr
+
+
+FIXTURES = """
+import pytest
+
+@pytest.fixture
+def set_up():
+    raise RuntimeError
+
+@pytest.fixture
+def torn_down():
+    yield
+    assert False
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "found"),
+    [
+        ("def test_it(): pass", None),
+        ("def test_it(): assert False", "test_it.py::test_it"),
+        ("def test_it(torn_down): pass", "test_it.py::test_it (at its teardown)"),
+        ("def test_it(torn_down): assert False", "test_it.py::test_it"),
+        ("def test_it(set_up): pass", None),
+        ("def test_it(torn_down, set_up): pass", None),
+        ("def test_it(:", None),
+    ],
+)
+def test_a_bug_is_found_by_a_test_that_fails_or_cannot_be_torn_down(
+    tmp_path: Path, test: str, found: str | None
+) -> None:
+    (tmp_path / "test_it.py").write_text(f"{FIXTURES}\n{test}\n", encoding="utf-8")
+    code, words = mutants.run(tmp_path, ["-x", "test_it.py"], mutants.PATIENCE_S)
+    assert mutants.finder(code, words) == found
