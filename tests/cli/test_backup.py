@@ -427,6 +427,20 @@ def test_every_link_of_a_restored_node_waits_for_its_sync(tmp_path: Path) -> Non
     read(ours, look)
 
 
+def test_mail_and_desks_of_a_restored_node_wait_until_they_are_released(small: Node) -> None:
+    def doctor() -> dict[str, Any]:
+        return {
+            one["check"]: one for one in json.loads(small.say("doctor", "--json").out)["checks"]
+        }
+
+    path = backed_up(small)
+    assert "held" not in doctor()
+    small("backup", "restore", str(path), "--yes")
+    assert doctor()["held"]["state"] == "warning"
+    assert small("node", "release")["released"] is True
+    assert "held" not in doctor()
+
+
 def test_without_a_yes_nothing_happens(small: Node) -> None:
     path = backed_up(small)
     small("ticket", "new", "--title", "После копии")

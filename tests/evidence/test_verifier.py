@@ -184,6 +184,17 @@ def test_a_tail_that_a_receipt_covers_cannot_be_cut_off(ledger: Ledger) -> None:
     assert altered(ledger, ticket=True) == ("receipts.ndjson", "cut")
 
 
+def test_a_tail_about_the_link_alone_that_a_receipt_covers_cannot_be_cut_off(
+    ledger: Ledger,
+) -> None:
+    """No hand-off misses it: only the receipt over the whole stream gives it away."""
+    ledger.write("invitee", "link.resume", {})
+    ledger.receipt("invitee")
+    assert findings(ledger) == {}
+    ledger.sides["invitee"].log.pop()
+    assert altered(ledger) == ("receipts.ndjson", "cut")
+
+
 def test_a_tail_that_the_other_side_has_read_cannot_be_cut_off(ledger: Ledger) -> None:
     ledger.write("inviter", "link.resume", {})  # acknowledges everything of the other side
     ledger.receipts.clear()
@@ -485,3 +496,13 @@ def test_a_signature_is_that_of_its_own_message(ledger: Ledger) -> None:
     signed, _, _ = log[1].env.rpartition(".")
     log[1] = replace(log[1], env=f"{signed}.{log[0].env.rpartition('.')[2]}")
     assert altered(ledger) == ("invitee.ndjson", "signature")
+
+
+@pytest.mark.parametrize("exporter", SIDES)
+def test_whoever_exports_cannot_put_other_words_under_a_signature(
+    ledger: Ledger, exporter: str
+) -> None:
+    """The bundle is sealed over the changed words: only the signed message gives them away."""
+    log = ledger.sides["inviter"].log
+    log[0] = replace(log[0], data=log[0].data.replace("Не печатает", "Печатает"))
+    assert altered(ledger, exporter=exporter) == ("inviter.ndjson", "payload")

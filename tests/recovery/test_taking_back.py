@@ -11,7 +11,7 @@ from hub.protocol import payloads
 from tests.conftest import NewDatabase
 from tests.recovery.disaster import Tale
 from tests.recovery.positions import FEWER, PAIR, WHOLE, everywhere, told
-from tests.recovery.tales import PAIRS
+from tests.recovery.tales import PAIRS, many
 
 
 @pytest.mark.one_database
@@ -36,6 +36,23 @@ async def test_it_is_whole_again_where_one_of_the_two_cannot_be_called(
 ) -> None:
     disaster = await told(quick_path, databases, PAIR, who, tale, {hidden})
     await everywhere(disaster, whole=whole, some=FEWER)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("who", [0, 1], ids=["principal", "contractor"])
+async def test_a_ticket_written_after_the_sync_gets_none_of_the_numbers_that_came_back(
+    quick_path: Path, databases: NewDatabase, who: int
+) -> None:
+    disaster = await told(quick_path, databases, PAIR, who, many)
+    try:
+        await disaster.restore(0, lose_files=False)
+        fresh = await (await disaster.who.new_ticket("После восстановления")).card()
+        told_before = {
+            number for _, number, _ in disaster.truth[disaster.who.name].numbers.values()
+        }
+        assert fresh.number not in told_before
+    finally:
+        await disaster.story.close()
 
 
 def test_every_type_of_message_can_be_re_applied_by_its_author() -> None:
