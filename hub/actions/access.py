@@ -42,7 +42,7 @@ LASTS: Final[Mapping[Purpose, timedelta]] = {
     Purpose.SET_UP: timedelta(hours=24),
     Purpose.INVITE: timedelta(hours=24),
     Purpose.RESET: timedelta(hours=2),
-    Purpose.SIGN_IN: timedelta(minutes=10),
+    Purpose.SIGN_IN: timedelta(hours=1),
 }
 
 

@@ -13,12 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from hub.actions import invitations, outgoing, peer_keys
+from hub.actions import invitations, outgoing, peer_keys, permits
 from hub.actions import links as relations
 from hub.actions.context import Actor, Hub
 from hub.domain.agreement import Offer
 from hub.domain.amendment import AmendmentState, changes, check_amendment
 from hub.domain.disclosure import link_view
+from hub.domain.permission import Permission
 from hub.errors import Conflict, Refused, Untrusted
 from hub.ids import LinkId, MessageId
 from hub.protocol import agreement as agreements
@@ -43,6 +44,7 @@ async def propose(hub: Hub, actor: Actor, link_id: LinkId, offer: Offer) -> Amen
     Raises Conflict(amendment_open) while a proposal of either side waits, Refused
     (nothing_to_change | agreement_too_long).
     """
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
@@ -121,6 +123,7 @@ def _parties(
 
 async def accept(hub: Hub, actor: Actor, link_id: LinkId) -> Amendment:
     """Our people agree to the peer's proposal: in force for whatever we write from now on."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
@@ -147,6 +150,7 @@ async def accept(hub: Hub, actor: Actor, link_id: LinkId) -> Amendment:
 
 async def refuse(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Amendment:
     """Our people do not agree; what was agreed before goes on."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
@@ -165,6 +169,7 @@ async def refuse(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> A
 
 async def withdraw(hub: Hub, actor: Actor, link_id: LinkId) -> Amendment:
     """Take our proposal back. If the peer accepted it before it hears of that, it is in force."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()

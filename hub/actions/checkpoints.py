@@ -14,10 +14,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from hub.actions import outgoing, settled
+from hub.actions import outgoing, permits, settled
 from hub.actions.context import Actor, Hub
 from hub.domain.checkpoint import LATELY, again, daily
 from hub.domain.disclosure import link_view
+from hub.domain.permission import Permission
 from hub.domain.replay import Fields
 from hub.errors import Conflict
 from hub.ids import HandoffId, LinkId, MessageId
@@ -44,6 +45,7 @@ UNKNOWN: Final = ""
 
 async def ask(hub: Hub, actor: Actor, link_id: LinkId) -> None:
     """Compare with this peer now: its answer comes as soon as it is reached."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> None:
         link = links.lock(tx, link_id)

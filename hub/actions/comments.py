@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.actions import announcing, files, outgoing, settled, sharing
+from hub.actions import announcing, files, outgoing, permits, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import comment as rules
 from hub.domain import disclosure
 from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, BodyFormat, Role, Visibility, check_body, may_travel
+from hub.domain.permission import Permission
 from hub.domain.webhook import EventType
 from hub.errors import NotFound, Refused
 from hub.ids import CommentId, HandoffId, TicketId
@@ -47,6 +48,7 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
 
     The files are already in the store; they become visible with the comment.
     """
+    permits.require(actor, Permission.TICKETS_WORK)
     check_body(wish.body, with_files=bool(wish.files))
 
     def transaction(tx: Tx) -> CommentId:
@@ -84,6 +86,7 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
 
 async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
     """Replace the text of one of our own comments; its revision."""
+    permits.require(actor, Permission.TICKETS_WORK)
     check_body(body)
 
     def transaction(tx: Tx) -> int:
@@ -102,6 +105,7 @@ async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
 
 async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = "") -> None:
     """Take one of our own comments back, here and wherever it was sent."""
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hub.actions import inbox, outbox, syncing
+from hub.actions import inbox, outbox, permits, syncing
 from hub.actions.context import Actor, Hub
 from hub.domain.delivery import DeliveryState
+from hub.domain.permission import Permission
 from hub.errors import Conflict, NotFound
 from hub.ids import MessageId
 from hub.storage import inbox as received
@@ -20,6 +21,7 @@ async def replay(hub: Hub, actor: Actor, message_id: str) -> MessageId:
     Waiting: its link is tried at once. Refused by the peer: its words are sent as a new
     message. Parked here: it is processed anew. Raises NotFound, Conflict(nothing_to_replay).
     """
+    permits.require(actor, Permission.DELIVERIES_WRITE)
     row = await hub.db.read(lambda connection: _stored(connection, message_id))
     if isinstance(row, OutboxRow):
         if row.state is DeliveryState.FAILED:
@@ -46,6 +48,7 @@ async def skip(hub: Hub, actor: Actor, message_id: str, reason: str) -> MessageI
     One of ours without a receipt is left out: a tombstone tells the peer so, in a new epoch.
     Raises NotFound, Conflict(not_failed | not_skippable | not_parked).
     """
+    permits.require(actor, Permission.DELIVERIES_WRITE)
     row = await hub.db.read(lambda connection: _stored(connection, message_id))
     if isinstance(row, OutboxRow) and row.state in {DeliveryState.QUEUED, DeliveryState.SENT}:
         await syncing.skip(hub, row, actor.ref, reason)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Any, BinaryIO
 
-from hub.actions import announcing, outgoing, sharing
+from hub.actions import announcing, outgoing, permits, sharing
 from hub.actions import handoffs as handoff_actions
 from hub.actions.context import Actor, Hub
 from hub.domain import disclosure
@@ -21,6 +21,7 @@ from hub.domain.agreement import Direction
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, Visibility, may_travel
 from hub.domain.delivery import backoff
+from hub.domain.permission import Permission
 from hub.domain.webhook import EventType
 from hub.errors import HubError, NotFound, Refused, Unavailable, Untrusted
 from hub.faults import fault
@@ -111,6 +112,7 @@ async def add(
 
 async def redact(hub: Hub, actor: Actor, attachment_id: AttachmentId, reason: str = "") -> None:
     """Take one of our own files back, here and wherever it was announced."""
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.actions import announcing, chains, outgoing, settled, sharing, steps, terms
+from hub.actions import announcing, chains, outgoing, permits, settled, sharing, steps, terms
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.domain import chain, disclosure
 from hub.domain.agreement import Direction, DisclosureClass, check_may_hand_off
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, may_travel
 from hub.domain.handoff import FINAL, OVER, PEN, Act, Party, Request, State, check_request
+from hub.domain.permission import Permission
 from hub.domain.rating import check_rating, check_reply
 from hub.domain.replay import rating_changes
 from hub.domain.ticket import Ticket, TicketStatus
@@ -97,6 +98,7 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
     One transaction: if this returns, the offer will reach the peer or end up before a person's
     eyes; if it raises, nothing happened.
     """
+    permits.require(actor, Permission.HANDOFFS_WRITE)
 
     def transaction(tx: Tx) -> HandoffId:
         now = hub.now()
@@ -264,6 +266,7 @@ async def act(
 
     Raises `Refused(wrong_pen)` where the step is not ours to make now.
     """
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> State:
         handoff = _take_up(tx, handoff_id)
@@ -437,6 +440,7 @@ async def cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
     Before acceptance this is the recall. The state that stands now is returned; a request
     leaves it unchanged until the contractor's node answers.
     """
+    permits.require(actor, Permission.HANDOFFS_WRITE)
 
     def transaction(tx: Tx) -> State:
         now = hub.now()
@@ -464,6 +468,7 @@ async def cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
 
 async def retract(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> None:
     """Ask the principal to give the resolution back."""
+    permits.require(actor, Permission.HANDOFFS_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -529,6 +534,7 @@ def ask_in(
 
 async def refuse_cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, text: str) -> None:
     """Tell the principal that the work goes on: its cancel request is refused by our people."""
+    permits.require(actor, Permission.HANDOFFS_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -589,6 +595,7 @@ async def detach(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
     Our own record: the peer is asked to cancel (the request waits in the outbox while it is
     unreachable), and what it did meanwhile still arrives and is shown.
     """
+    permits.require(actor, Permission.HANDOFFS_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -626,6 +633,7 @@ async def detach(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
 
 async def plan(hub: Hub, actor: Actor, handoff_id: HandoffId, wish: Plan) -> None:
     """Tell the principal how our work is planned."""
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> None:
         plan_in(tx, hub, actor, _take_up(tx, handoff_id), wish, hub.now())
@@ -689,6 +697,7 @@ async def rate(
 
 async def reply_to_rating(hub: Hub, actor: Actor, handoff_id: HandoffId, text: str) -> int:
     """Say something to the rating we got; the revision number."""
+    permits.require(actor, Permission.HANDOFFS_WRITE)
 
     def transaction(tx: Tx) -> int:
         now = hub.now()

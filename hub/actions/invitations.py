@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from hub.actions import keyring, keys, outgoing
+from hub.actions import keyring, keys, outgoing, permits
 from hub.actions.context import Actor, Hub
 from hub.actions.runs import COLLECT_TOPIC
 from hub.domain.agreement import Offer, combine, default_offer
 from hub.domain.limits import registrable_domain
+from hub.domain.permission import Permission
 from hub.errors import Conflict, HubError, Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.ids import InvitationId, LinkId
@@ -68,6 +69,7 @@ async def invite(
 
     Raises Refused(outbound_only) where no partner could call us to accept it.
     """
+    permits.require(actor, Permission.LINKS_WRITE)
     if hub.account.outbound_only:
         raise Refused(
             "outbound_only",
@@ -599,6 +601,7 @@ async def take_agreement(
 
 async def confirm(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
     """Our person agrees (having compared the digits, where asked to): sign the agreement."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()
@@ -686,6 +689,7 @@ def _activate(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
 
 async def void(hub: Hub, actor: Actor, link_id: LinkId, reason: str) -> None:
     """Give an unfinished handshake up. Nothing was agreed; the code stays used."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()

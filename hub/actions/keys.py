@@ -11,12 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from hub.actions import keyring, outgoing
+from hub.actions import keyring, outgoing, permits
 from hub.actions import outbox as delivery
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.actions.nodes import KEY_SET_VALIDITY
 from hub.actions.runs import SYNC_TOPIC
 from hub.domain.disclosure import link_view
+from hub.domain.permission import Permission
 from hub.errors import Conflict, NotFound, Refused
 from hub.faults import fault
 from hub.ids import LinkId
@@ -52,6 +53,7 @@ async def rotate(hub: Hub, actor: Actor, uses: frozenset[KeyUse]) -> KeySet:
 
     Raises Conflict(rotation_under_way), Misconfigured where keys cannot be written.
     """
+    permits.require(actor, Permission.ADMIN)
     opened = await _ready(hub)
     now = hub.now()
     made = {use: PrivateKey.generate(hub.entropy) for use in uses}
@@ -66,6 +68,7 @@ async def revoke(hub: Hub, actor: Actor, kid: str, reason: str) -> KeySet:
     Every link is suspended until a person on each side confirms. Raises NotFound(key_unknown),
     Refused(identity_compromised | reason_missing), Conflict(already_revoked).
     """
+    permits.require(actor, Permission.ADMIN)
     if not reason.strip():
         raise Refused("reason_missing", "Say why the key is revoked: partners see it.")
     opened = await _ready(hub)
@@ -83,6 +86,7 @@ async def replace_identity(hub: Hub, actor: Actor) -> KeySet:
 
     Open invitations name the old one and cannot be used any more.
     """
+    permits.require(actor, Permission.ADMIN)
     opened = await _ready(hub)
     now = hub.now()
     old, new = opened.keys.identity, PrivateKey.generate(hub.entropy)

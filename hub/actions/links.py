@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from hub.actions import announcing, checkpoints, outgoing
+from hub.actions import announcing, checkpoints, outgoing, permits
 from hub.actions import handoffs as handoff_actions
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.actions.files import FETCH_TOPIC
 from hub.actions.handoffs import Particulars
 from hub.domain.disclosure import link_view
 from hub.domain.handoff import PEN, Act, Party, State
+from hub.domain.permission import Permission
 from hub.domain.webhook import EventType
 from hub.errors import Conflict
 from hub.ids import LinkId
@@ -23,6 +24,7 @@ from hub.storage.links import Link, LinkState
 
 async def suspend(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Link:
     """Stop the exchange at once, on our side alone: what people say meanwhile waits."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()
@@ -43,6 +45,7 @@ async def suspend(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> 
 
 async def resume(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
     """Take our suspension back; the link is active again unless the peer suspended it too."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()
@@ -72,6 +75,7 @@ async def resume(hub: Hub, actor: Actor, link_id: LinkId) -> Link:
 
 async def close(hub: Hub, actor: Actor, link_id: LinkId, reason: str = "") -> Link:
     """End the relation: whoever holds a hand-off's pen ends it, our tickets are freed."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> Link:
         now = hub.now()

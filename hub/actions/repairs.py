@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from hub.actions import checkpoints, files
+from hub.actions import checkpoints, files, permits
 from hub.actions.context import Actor, Hub
 from hub.domain.comment import Role, Visibility
 from hub.domain.handoff import Party, State
+from hub.domain.permission import Permission
 from hub.domain.replay import CONTENT, Fields, Said
 from hub.domain.ticket import Asset, Contact, Priority, Site
 from hub.ids import AttachmentId, CommentId, HandoffId, LinkId
@@ -56,6 +57,7 @@ class Repaired:
 
 async def repair(hub: Hub, actor: Actor, link_id: LinkId) -> list[Repaired]:
     """Replay every hand-off that the last comparison with this peer found to differ."""
+    permits.require(actor, Permission.LINKS_WRITE)
 
     def transaction(tx: Tx) -> list[Repaired]:
         differing = _differing(tx, link_id)

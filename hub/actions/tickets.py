@@ -7,13 +7,14 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from hub.actions import announcing, assigning, files, outgoing, settled, sharing
+from hub.actions import announcing, assigning, files, outgoing, permits, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import disclosure
 from hub.domain import ticket as rules
 from hub.domain.assignment import DueSource
 from hub.domain.comment import Visibility
 from hub.domain.handoff import OVER, Party
+from hub.domain.permission import Permission
 from hub.domain.ticket import (
     Asset,
     ChecklistItem,
@@ -87,6 +88,7 @@ class TicketChanges:
 
 async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
     """Make a ticket with the next number. Raises Refused where it could not be handed off as is."""
+    permits.require(actor, Permission.TICKETS_WRITE)
 
     def transaction(tx: Tx) -> Ticket:
         now = hub.now()
@@ -139,6 +141,7 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
 
     In a child ticket the principal's fields are not ours to change: tell it in a comment.
     """
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> Ticket:
         now = hub.now()

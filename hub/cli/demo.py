@@ -24,7 +24,8 @@ from typing import Any
 import click
 
 from hub import app
-from hub.actions import comments, files, handoffs, invitations, tickets
+from hub.actions import access, comments, files, handoffs, invitations, tickets
+from hub.actions.access import Purpose
 from hub.actions.comments import AddComment
 from hub.actions.context import Actor, Hub
 from hub.actions.handoffs import OfferHandoff, Particulars, Plan
@@ -391,6 +392,10 @@ async def _show(companies: Sequence[Company]) -> None:
 async def _stay(companies: Sequence[Company]) -> None:
     _say("")
     for company in companies:
-        _say(f"{company.name}:  hub --data {company.settings.data} ticket list")
+        who = company.dispatcher
+        link = await access.make(company.hub, who, who.ref, Purpose.SIGN_IN)
+        _say(f"{company.name}:  {company.settings.url}{link.path}")
+        _say(f"  hub --data {company.settings.data} ticket list")
+    _say(_("Each address above opens that company's console once, signed in."))
     _say(_("Ctrl+C ends the demo and removes everything."))
     await asyncio.Event().wait()

@@ -14,6 +14,8 @@ from typing import Any, Final
 import click
 
 from hub import app
+from hub.actions import access
+from hub.actions.access import Purpose
 from hub.actions.context import Hub
 from hub.cli import output, session
 from hub.cli.grammar import N_, Manner, option, verb
@@ -108,6 +110,8 @@ def init(
     )
     text = _("The node is ready.") if created else _("The node was there already.")
     output.done(manner, text, "hub serve")
+    if created:
+        output.say(manner, _("Then, in a browser:  hub console"))
 
 
 async def _whose(here: session.Session) -> Hub:
@@ -283,8 +287,18 @@ async def _serve(manner: Manner, settings: Settings, *, doors: bool, workers: bo
             else _("{name}: workers run. Stop with Ctrl+C.")
         )
         output.done(manner, text.format(name=node.hub.account.name, address=address))
+        if doors and await access.nobody_can_sign_in(node.hub):
+            await _tell_how_to_begin(manner, settings, node.hub)
         await told.wait()
         output.done(manner, _("Stopping: what was begun is finished first."))
+
+
+async def _tell_how_to_begin(manner: Manner, settings: Settings, hub: Hub) -> None:
+    """Nobody has a password yet: whoever reads this chooses the first one."""
+    admin = await app.first_admin(hub)
+    made = await access.make(hub, admin, admin.ref, Purpose.SET_UP)
+    text = _("Nobody can sign in yet. Choose the first password (opens once): {link}")
+    output.warn(manner, text.format(link=settings.url + made.path))
 
 
 def _shown(address: tuple[str, int] | None) -> str | None:

@@ -27,6 +27,7 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
     "init": Leaf("hub.cli.node:init", N_("Make a node: keys, configuration, database, admin")),
     "serve": Leaf("hub.cli.node:serve", N_("Run the node: all doors and workers")),
     "work": Leaf("hub.cli.node:work", N_("Run workers only, beside a serving process")),
+    "console": Leaf("hub.cli.console:show", N_("The console's address, and a way in")),
     "status": Leaf("hub.cli.node:status", N_("The node in a few lines")),
     "doctor": Leaf("hub.cli.doctor:doctor", N_("Check what can be checked")),
     "node": Branch(
@@ -115,6 +116,7 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
         {
             "add": Leaf("hub.cli.user:add", N_("Add an agent")),
             "list": Leaf("hub.cli.user:list_", N_("All agents")),
+            "reset": Leaf("hub.cli.console:reset", N_("A link to choose a new password")),
             "disable": Leaf("hub.cli.user:disable", N_("An agent may do nothing from now on")),
         },
     ),
