@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,7 +37,6 @@ from hub.storage.presence import open_presence
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from hub.api.door import AcceptInvitation as Accept
     from hub.api.door import ApiContext
     from hub.api.door import ConfirmLink as Confirm
     from hub.console.door import ConsoleContext
@@ -153,8 +152,16 @@ def web_runner(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Ap
 def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
     """What the door for programs needs of the door to peers: doors do not know each other."""
     from hub.api.door import ApiContext
+    from hub.federation import linking
 
-    accept, confirm = _handshakes(hub, transport)
+    confirm = _signing(hub, transport)
+
+    async def accept(actor: Actor, code: str, offer: Offer | None, at_once: bool) -> LinkId:
+        prepared = await linking.accept(hub, transport, actor, code, offer)
+        if at_once:
+            await confirm(actor, prepared.link.id)
+        return prepared.link.id
+
     return ApiContext(hub, accept_invitation=accept, confirm_link=confirm)
 
 
@@ -162,13 +169,17 @@ def _console_context(hub: Hub, settings: Settings, transport: PeerTransport) -> 
     """The same for the door for people, and its templates."""
     from hub.console.door import ConsoleContext
     from hub.console.server import renderer
+    from hub.federation import linking
 
-    accept, confirm = _handshakes(hub, transport)
-    return ConsoleContext(hub, settings, accept, confirm, renderer())
+    async def accept(actor: Actor, code: str, progress: Callable[[str], None]) -> LinkId:
+        prepared = await linking.accept(hub, transport, actor, code, None, progress)
+        return prepared.link.id
+
+    return ConsoleContext(hub, settings, accept, _signing(hub, transport), renderer())
 
 
-def _handshakes(hub: Hub, transport: PeerTransport) -> tuple[Accept, Confirm]:
-    """Taking an invitation, and signing: both talk to the partner's node."""
+def _signing(hub: Hub, transport: PeerTransport) -> Confirm:
+    """Signing a link's agreement, and exchanging signatures with the partner's node."""
     from hub.federation import linking
 
     async def confirm(actor: Actor, link_id: LinkId) -> None:
@@ -177,13 +188,7 @@ def _handshakes(hub: Hub, transport: PeerTransport) -> tuple[Accept, Confirm]:
         with contextlib.suppress(Unavailable):
             await linking.exchange_signatures(hub, transport, link_id)
 
-    async def accept(actor: Actor, code: str, offer: Offer | None, at_once: bool) -> LinkId:
-        prepared = await linking.accept(hub, transport, actor, code, offer)
-        if at_once:
-            await confirm(actor, prepared.link.id)
-        return prepared.link.id
-
-    return accept, confirm
+    return confirm
 
 
 @dataclass(slots=True)

@@ -18,7 +18,6 @@ from aiohttp import web
 from hub import bodies
 from hub.actions.context import Actor, Hub
 from hub.actions.sessions import Browser, Present
-from hub.domain.agreement import Offer
 from hub.domain.limits import Buckets, Places
 from hub.domain.permission import Permission, may
 from hub.errors import Refused, Untrusted
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 
 LANGUAGE_COOKIE: Final = "hub-language"  # what somebody chose who is not signed in
 
-AcceptInvitation = Callable[[Actor, str, "Offer | None", bool], Awaitable[LinkId]]
-"""Take an invitation code (and sign at once, if so): it talks to the partner's node."""
+AcceptInvitation = Callable[[Actor, str, Callable[[str], None]], Awaitable[LinkId]]
+"""Take an invitation code, telling each step: it talks to the partner's node, and signs nothing."""
 
 ConfirmLink = Callable[[Actor, LinkId], Awaitable[None]]
 """Sign the agreement and exchange signatures with the partner's node, if it answers."""

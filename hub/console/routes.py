@@ -6,7 +6,7 @@ from typing import Final
 
 from hub.console import work_pages
 from hub.console.door import Page
-from hub.console.pages import agents, home, profile, sign_in, static
+from hub.console.pages import agents, delivery, home, partners, profile, sign_in, static
 
 PAGES: Final[tuple[Page, ...]] = (
     *work_pages.PAGES,
@@ -15,4 +15,6 @@ PAGES: Final[tuple[Page, ...]] = (
     *sign_in.PAGES,
     *profile.PAGES,
     *agents.PAGES,
+    *partners.PAGES,
+    *delivery.PAGES,
 )
