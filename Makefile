@@ -13,7 +13,7 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-.PHONY: help demo test check bench docs drill flood simulate conformance torture mutants fuzz coverage messages clean
+.PHONY: help demo test check bench docs drill flood simulate conformance torture mutants fuzz coverage messages screenshots clean
 
 help:
 	@echo "make demo    three linked companies work tickets on this machine (ARGS='--once --json')"
@@ -29,6 +29,7 @@ help:
 	@echo "make coverage   branches the tests take of protocol, exchange, door and permissions"
 	@echo "make mutants   plant known bugs one by one: which test finds each (ARGS='--only 02 17')"
 	@echo "make docs    generate the reference pages"
+	@echo "make screenshots   pictures of every screen of the console (ARGS='--only partner')"
 	@echo "make messages   bring the Russian catalogue to what the program says"
 
 $(BIN)/python:
@@ -101,6 +102,9 @@ docs: $(VENV)/.dev
 
 messages: $(VENV)/.dev
 	@$(BIN)/python -m tools.messages $(ARGS)
+
+screenshots: $(VENV)/.dev
+	@$(BIN)/python -m tools.screenshots $(ARGS)
 
 clean:
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

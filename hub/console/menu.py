@@ -34,5 +34,10 @@ MENU: Final = (
 SETTINGS: Final = (
     Place("profile", N_("My profile"), "user-circle", Permission.PROFILE),
     Place("agents", N_("People"), "users", Permission.ADMIN),
+    Place("tokens", N_("API tokens"), "key", Permission.PROFILE),
+    Place("node", N_("Company and node"), "building", Permission.ADMIN),
+    Place("health", N_("Health"), "heartbeat", Permission.HEALTH_READ),
+    Place("limits", N_("Limits"), "ruler", Permission.HEALTH_READ),
+    Place("audit", N_("Audit log"), "history", Permission.AUDIT_READ),
 )
 """The menu of the settings."""

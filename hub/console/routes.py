@@ -6,7 +6,18 @@ from typing import Final
 
 from hub.console import work_pages
 from hub.console.door import Page
-from hub.console.pages import agents, delivery, home, partners, profile, sign_in, static
+from hub.console.pages import (
+    agents,
+    audit,
+    delivery,
+    home,
+    node,
+    partners,
+    profile,
+    sign_in,
+    static,
+    tokens,
+)
 
 PAGES: Final[tuple[Page, ...]] = (
     *work_pages.PAGES,
@@ -15,6 +26,9 @@ PAGES: Final[tuple[Page, ...]] = (
     *sign_in.PAGES,
     *profile.PAGES,
     *agents.PAGES,
+    *tokens.PAGES,
+    *audit.PAGES,
+    *node.PAGES,
     *partners.PAGES,
     *delivery.PAGES,
 )

@@ -134,6 +134,9 @@ _LOOKS: Final[dict[str, Look]] = {
     "reports:read": Look(N_("see reports"), "chart-bar", "secondary"),
     "health:read": Look(N_("see the health of the node"), "heartbeat", "secondary"),
     "audit:read": Look(N_("read the audit log"), "history", "secondary"),
+    # of a token
+    "revoked": Look(N_("revoked"), "x", "secondary"),
+    "expired": Look(N_("expired"), "clock", "secondary"),
     # of a link
     "requested": Look(N_("requested"), "hourglass", "yellow"),
     "awaiting_confirmation": Look(N_("awaiting confirmation"), "hourglass", "yellow"),
