@@ -7,7 +7,7 @@ the text is escaped, and so is whatever fills its places.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlencode
@@ -21,6 +21,7 @@ from hub.console import words
 from hub.console.assets import Assets
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
+_A_MINUTE: Final = timedelta(minutes=1)
 
 
 def _say(message: str, **facts: Any) -> Markup:
@@ -111,9 +112,11 @@ class Times:
         if at is None:
             return Markup("—")
         apart = at - self.now
-        text = format_timedelta(
-            apart, granularity="minute", add_direction=True, locale=self._language
-        )
+        text = i18n.gettext("just now")
+        if abs(apart) >= _A_MINUTE:
+            text = format_timedelta(
+                apart, granularity="minute", add_direction=True, locale=self._language
+            )
         local = at.astimezone(self._zone)
         whole = format_datetime(local, "d MMMM y, HH:mm:ss zzzz", locale=self._language)
         return _time(at, whole, text)
