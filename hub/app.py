@@ -198,6 +198,7 @@ class Running:
     hub: Hub
     transport: PeerTransport
     address: tuple[str, int] | None
+    letters_at: tuple[str, int] | None = None  # where the door for letters listens
 
 
 @contextlib.asynccontextmanager
@@ -213,7 +214,11 @@ async def running(
     Doors close first, then workers finish what they hold, then the database is let go.
     """
     with occupancy.shared(settings.data):
-        async with _running(settings, env, doors=doors, workers=workers) as node:
+        async with (
+            _running(settings, env, doors=doors, workers=workers) as node,
+            _letters(node.hub, settings, env, doors=doors, workers=workers) as address,
+        ):
+            node.letters_at = address
             yield node
 
 
@@ -297,6 +302,38 @@ def _cranks(hub: Hub, transport: GuardedTransport, settings: Settings) -> tuple[
         Timers(hub),
         *_cranks_of_doors(hub, transport),
     )
+
+
+@contextlib.asynccontextmanager
+async def _letters(
+    hub: Hub, settings: Settings, env: Mapping[str, str], *, doors: bool, workers: bool
+) -> AsyncIterator[tuple[str, int] | None]:
+    """The mailboxes of the node, as long as this lasts; where its door for letters listens."""
+    from hub.mail import mailboxes
+    from hub.mail.house import MailHouse
+    from hub.workers.loop import Mill
+    from hub.workers.mail_cranks import Letters, Posts
+
+    boxes = mailboxes.load(settings.data)
+    if not boxes:
+        yield None
+        return
+    house = MailHouse(hub, boxes, env)
+    stop = asyncio.Event()
+    mill: asyncio.Task[None] | None = None
+    try:
+        if doors:
+            await house.open_door(settings.mail.listen_on, lmtp=settings.mail.protocol == "lmtp")
+        if workers:
+            await house.fetch()
+            cranks = (Letters(hub, house.room), Posts(hub, house.office))
+            mill = asyncio.create_task(Mill(hub, cranks).run(stop))
+        yield house.address
+    finally:
+        stop.set()
+        if mill is not None:
+            await mill
+        await house.close()
 
 
 async def _either(wanted: Coroutine[None, None, object], beside: asyncio.Task[None]) -> None:

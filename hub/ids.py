@@ -42,6 +42,7 @@ PREFIXES: Final = frozenset(
         *("tkt", "hnd", "lnk", "msg", "cmt", "att", "agt", "inv", "tok", "hop", "alr", "req"),
         *("cus", "sit", "ast", "con", "viw", "mac", "fld", "tea", "ses", "acl"),
         *("whk", "evt"),
+        *("let", "cor", "pst"),
     }
 )
 _SHAPE: Final = re.compile(r"[a-z]{3}_[0-9a-f]{32}")

@@ -193,6 +193,26 @@ class Metrics(_Section):
     )
 
 
+def _maybe_listen(text: str) -> str:
+    return _listen_address(text) if text else text
+
+
+class Mail(_Section):
+    """The node's own door for letters; its mailboxes have files of their own."""
+
+    listen: Annotated[str, AfterValidator(_maybe_listen)] = Field(
+        default="", description='"host:port" where letters are taken in; empty: nowhere'
+    )
+    protocol: Literal["lmtp", "smtp"] = Field(
+        default="lmtp", description="lmtp behind a mail server, or smtp"
+    )
+
+    @property
+    def listen_on(self) -> tuple[str, int] | None:
+        """Host and port; None where no letters are taken in."""
+        return _host_and_port(self.listen) if self.listen else None
+
+
 def _at_most(protocol_limit: int, why: str) -> Any:
     """A limit that the protocol fixes: an operator may only lower it."""
     return Field(default=protocol_limit, gt=0, le=protocol_limit, description=why)
@@ -228,6 +248,8 @@ class Limits(_Section):
 
     # Files
     file_bytes: int = _limit(100 * _MIB, "one file")
+    files_per_letter: int = _limit(100, "files kept of one letter; all of it stays in its bytes")
+    letter_bytes: int = _limit(40 * _MIB, "one letter, as it arrives, with everything in it")
     files_per_message: int = _at_most(20, "files announced by one message (protocol limit)")
     file_pull_s: int = _limit(3600, "one file on a slow line, then the pull starts again")
     link_files_bytes: int = _limit(10 * 1024 * _MIB, "what all files of one link may take up")
@@ -254,6 +276,8 @@ class Limits(_Section):
         le=36_500,
         description="texts of messages stay so long after the receipt, then envelopes alone",
     )
+
+    keep_letters_days: int = _limit(365, "the bytes of a letter stay so long, then what it said")
 
     # Delivery
     retry_base_s: float = Field(default=2.0, gt=0, description="longest wait before the 2nd try")
@@ -300,6 +324,7 @@ class Settings(BaseSettings):
     database: Database = Field(default_factory=Database, description="where rows live")
     log: Log = Field(default_factory=Log, description="what is written to standard error")
     network: Network = Field(default_factory=Network, description="how we reach others")
+    mail: Mail = Field(default_factory=Mail, description="the node's own door for letters")
     metrics: Metrics = Field(default_factory=Metrics, description="who may read /metrics")
     limits: Limits = Field(default_factory=Limits, description="every limit of the node")
 

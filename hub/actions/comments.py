@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hub.actions import announcing, files, outgoing, permits, settled, sharing
+from hub.actions import announcing, files, outgoing, permits, posts, settled, sharing
 from hub.actions.context import Actor, Hub
 from hub.domain import comment as rules
 from hub.domain import disclosure
@@ -79,6 +79,7 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
         )
         spread(tx, hub, comment, attached, now, came_by=None, only=wish.only_handoff)
         _announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
+        posts.tell(tx, hub, comment, attached, now)
         return comment.id
 
     return await hub.db.write(transaction)
@@ -121,6 +122,7 @@ async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = ""
 def withdraw(tx: Tx, comment: Comment, at: datetime, now: datetime) -> None:
     """Take the words and the files of a comment away, whoever wrote it."""
     comments.change(tx, comment.id, body="", redacted_at=at)
+    posts.withdraw(tx, comment.id, now)
     for row in attachments.of_ticket(tx.connection, comment.ticket_id):
         if row.comment_id == comment.id:
             attachments.change(tx, row.id, redacted_at=now)

@@ -14,7 +14,7 @@ from typing import Final
 
 from hub.actions import personal, terms
 from hub.actions.context import Hub
-from hub.storage import blobs, ground, guests, links, retention
+from hub.storage import blobs, ground, guests, letters, links, retention
 from hub.storage import personal as kept
 from hub.storage.database import Tx
 from hub.storage.retention import Ended
@@ -78,6 +78,9 @@ async def collect(hub: Hub) -> None:
         return
     if not await hub.db.write(lambda tx: retention.begin_day(tx, day)):
         return
+    old = now - timedelta(days=hub.limits.keep_letters_days)
+    await hub.db.write(lambda tx: retention.forget_letters(tx, old))
+    await hub.db.write(lambda tx: letters.forget_answers(tx, now - FORGOTTEN))
     digests = await asyncio.to_thread(hub.blobs.everything)
     for start in range(0, len(digests), FILES):
         portion = digests[start : start + FILES]

@@ -89,51 +89,51 @@ class TicketChanges:
 async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
     """Make a ticket with the next number. Raises Refused where it could not be handed off as is."""
     permits.require(actor, Permission.TICKETS_WRITE)
+    return await hub.db.write(lambda tx: create_in(tx, hub, actor, wish, hub.now()))
 
-    def transaction(tx: Tx) -> Ticket:
-        now = hub.now()
-        made = Ticket(
-            id=TicketId(hub.new_id("tkt", now)),
-            number=tickets.next_number(tx),
-            title=wish.title.strip(),
-            description=wish.description,
-            status=TicketStatus.NEW,
-            priority=wish.priority,
-            service=wish.service,
-            created_at=now,
-            updated_at=now,
-            requester=wish.requester,
-            contact=wish.contact,
-            site=wish.site,
-            asset=wish.asset,
-            fields=tuple(wish.fields),
-            checklist=tuple(
-                ChecklistItem(str(n + 1), text, needs_photo=n in wish.photos)
-                for n, text in enumerate(wish.checklist)
-            ),
-            due_at=wish.due_at,
-            created_by=AgentId(actor.ref) if is_id(actor.ref, "agt") else None,
-            assignee=wish.assignee,
-        )
-        made = assigning.filled_in(tx, made, wish.customer, wish.at_site, wish.of_asset)
-        if wish.assignee is not None:
-            _check_assignee(tx, wish.assignee)
-        assigning.check_fields(tx.connection, made.fields, complete=is_id(actor.ref, "agt"))
-        rules.check(made)
-        tickets.add(tx, made)
-        assigning.note(
-            tx,
-            made.id,
-            {name: value for name in assigning.OURS if (value := getattr(wish, name))},
-            due_source=None if wish.due_at is None else DueSource.PERSON,
-        )
-        assigning.record(tx, actor, made.id, "created", {}, now)
-        files.attach_in(tx, hub, made.id, wish.files, Visibility.PUBLIC, now, comment_id=None)
-        audit.append(tx, at=now, actor=actor.ref, event="ticket.created", ticket=made.number)
-        announcing.of_ticket(tx, hub, EventType.TICKET_CREATED, made, now)
-        return made
 
-    return await hub.db.write(transaction)
+def create_in(tx: Tx, hub: Hub, actor: Actor, wish: NewTicket, now: datetime) -> Ticket:
+    """The same, within a transaction that has more to do."""
+    made = Ticket(
+        id=TicketId(hub.new_id("tkt", now)),
+        number=tickets.next_number(tx),
+        title=wish.title.strip(),
+        description=wish.description,
+        status=TicketStatus.NEW,
+        priority=wish.priority,
+        service=wish.service,
+        created_at=now,
+        updated_at=now,
+        requester=wish.requester,
+        contact=wish.contact,
+        site=wish.site,
+        asset=wish.asset,
+        fields=tuple(wish.fields),
+        checklist=tuple(
+            ChecklistItem(str(n + 1), text, needs_photo=n in wish.photos)
+            for n, text in enumerate(wish.checklist)
+        ),
+        due_at=wish.due_at,
+        created_by=AgentId(actor.ref) if is_id(actor.ref, "agt") else None,
+        assignee=wish.assignee,
+    )
+    made = assigning.filled_in(tx, made, wish.customer, wish.at_site, wish.of_asset)
+    if wish.assignee is not None:
+        _check_assignee(tx, wish.assignee)
+    assigning.check_fields(tx.connection, made.fields, complete=is_id(actor.ref, "agt"))
+    rules.check(made)
+    tickets.add(tx, made)
+    assigning.note(
+        tx,
+        made.id,
+        {name: value for name in assigning.OURS if (value := getattr(wish, name))},
+        due_source=None if wish.due_at is None else DueSource.PERSON,
+    )
+    assigning.record(tx, actor, made.id, "created", {}, now)
+    files.attach_in(tx, hub, made.id, wish.files, Visibility.PUBLIC, now, comment_id=None)
+    audit.append(tx, at=now, actor=actor.ref, event="ticket.created", ticket=made.number)
+    announcing.of_ticket(tx, hub, EventType.TICKET_CREATED, made, now)
+    return made
 
 
 async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChanges) -> Ticket:

@@ -94,6 +94,17 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "skip": Leaf("hub.cli.delivery:skip", N_("Set a message aside for good")),
         },
     ),
+    "mail": Branch(
+        N_("Letters, and the mailboxes they come to"),
+        {
+            "list": Leaf("hub.cli.mail:list_", N_("Letters, newest first")),
+            "show": Leaf("hub.cli.mail:show", N_("One letter, or its bytes")),
+            "retry": Leaf("hub.cli.mail:retry", N_("Try a letter again")),
+            "drop": Leaf("hub.cli.mail:drop", N_("Set a letter aside for good")),
+            "check": Leaf("hub.cli.mail:check", N_("Whether the mailbox files can work")),
+            "schema": Leaf("hub.cli.mail:schema", N_("The schema of a mailbox file")),
+        },
+    ),
     "audit": Branch(
         N_("The record of who did what"),
         {

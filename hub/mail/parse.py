@@ -32,6 +32,11 @@ HOPS_HEADER: Final = "X-Hub-Hops"
 
 _MULTIPART: Final = re.compile(rb"content-type:\s{0,5}multipart/", re.IGNORECASE)
 
+_PICTURE: Final = re.compile(
+    r"<img\b[^<>]{0,2000}?\bsrc\s{0,3}=\s{0,3}[\"']?cid:([^\"'<>\s]{1,300})[^<>]{0,2000}>",
+    re.IGNORECASE,
+)
+
 Keep = Callable[[int, bytes], str]
 """Takes the bytes of the n-th file of a letter somewhere; says where."""
 
@@ -88,8 +93,8 @@ def _parse(raw: bytes, keep: Keep) -> Letter:
     clean_html = "\n<hr>\n".join(html.cleaned(one) for one in found.html)
     text = "\n\n".join(one for one in found.plain if one.strip())
     if len(text.strip()) < _STUB and found.html:
-        text = "\n\n".join(html.as_text(one) for one in found.html).strip() or text
-    text = _printable(text)[:TEXT_MAX]
+        text = "\n\n".join(html.as_text(_named(one, found)) for one in found.html).strip() or text
+    text = _in_place(_printable(text)[:TEXT_MAX], found)
     words = replies.extract(text)
     subject = _subject(lines)
     kind = automatic.kind(lines, message, author)
@@ -123,6 +128,24 @@ def _parse(raw: bytes, keep: Keep) -> Letter:
         language=_language(f"{subject}\n{words or text[:5000]}"),
         fingerprint=_fingerprint(raw, lines),
     )
+
+
+def _named(page: str, found: _Found) -> str:
+    """The page with the names of the pictures that came with it in their places."""
+    names = {one.content_id: one.name for one in found.files if one.content_id}
+
+    def name_of(picture: re.Match[str]) -> str:
+        return f"[{names[picture.group(1)]}]" if picture.group(1) in names else picture.group(0)
+
+    return _PICTURE.sub(name_of, page) if names else page
+
+
+def _in_place(text: str, found: _Found) -> str:
+    """The same where the text part names them as Outlook does: `[cid:image001.png@01D…]`."""
+    for one in found.files:
+        if one.content_id:
+            text = text.replace(f"[cid:{one.content_id}]", f"[{one.name}]")
+    return text
 
 
 _STUB: Final = 3  # fewer characters of plain text are no text

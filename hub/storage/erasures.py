@@ -29,11 +29,13 @@ from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
 from hub.storage import search
 from hub.storage.attachments import FileState
 from hub.storage.database import Tx
+from hub.storage.posts import PostState
 from hub.storage.retention import SETTLED
 from hub.storage.tables import (
     attachments,
     client_ratings,
     comments,
+    correspondences,
     drafts,
     erasure_asks,
     erasures,
@@ -45,7 +47,10 @@ from hub.storage.tables import (
     idempotency_keys,
     inbox,
     legal_holds,
+    letter_ids,
+    letters,
     outbox,
+    posts,
     ticket_events,
     ticket_tags,
     tickets,
@@ -264,8 +269,47 @@ def drop_ticket(tx: Tx, ticket_id: str, now: datetime) -> Dropped:
         )
     )
     said = _blank(tx, comments.c.ticket_id == ticket_id, attachments.c.ticket_id == ticket_id, now)
+    _drop_letters(tx, ticket_id, now)
     texts = sum(drop_texts(tx, one, now) for one in list(run(ours).scalars()))
     return Dropped(texts, *said)
+
+
+def _drop_letters(tx: Tx, ticket_id: str, now: datetime) -> None:
+    """Letters of and to the people of the ticket: that there were some stays."""
+    run = tx.connection.execute
+    run(
+        update(letters)
+        .where(letters.c.ticket_id == ticket_id)
+        .values(
+            erased_at=now,
+            author=None,
+            subject=None,
+            message_id=None,
+            sender=None,
+            recipients=[],
+            last_error=None,
+        )
+    )
+    run(
+        update(posts)
+        .where(posts.c.ticket_id == ticket_id)
+        .values(
+            erased_at=now,
+            recipient=GONE,
+            facts={},
+            last_error=None,
+            bounce=None,
+            next_at=None,
+        )
+    )
+    run(
+        update(posts)
+        .where(posts.c.ticket_id == ticket_id, posts.c.state == PostState.QUEUED)
+        .values(state=PostState.SKIPPED)
+    )
+    threads = select(correspondences.c.id).where(correspondences.c.ticket_id == ticket_id)
+    run(delete(letter_ids).where(letter_ids.c.correspondence_id.in_(threads)))
+    run(delete(correspondences).where(correspondences.c.ticket_id == ticket_id))
 
 
 def _items(tx: Tx, ticket_id: str) -> list[str]:
@@ -406,7 +450,15 @@ def files_of(connection: Connection, ticket_id: str) -> list[str]:
     query = select(attachments.c.sha256).where(
         attachments.c.ticket_id == ticket_id, attachments.c.redacted_at.is_not(None)
     )
-    return sorted(set(connection.execute(query).scalars()))
+    found = set(connection.execute(query).scalars())
+    for table in (letters, posts):
+        query = select(table.c.sha256).where(
+            table.c.ticket_id == ticket_id,
+            table.c.erased_at.is_not(None),
+            table.c.sha256.is_not(None),
+        )
+        found |= set(connection.execute(query).scalars())
+    return sorted(found)
 
 
 def unnamed(tx: Tx, digests: Sequence[str]) -> list[str]:
@@ -415,6 +467,11 @@ def unnamed(tx: Tx, digests: Sequence[str]) -> list[str]:
         attachments.c.sha256.in_(digests), attachments.c.redacted_at.is_(None)
     )
     named = set(tx.connection.execute(live).scalars())
+    for table in (letters, posts):
+        kept = select(table.c.sha256).where(
+            table.c.sha256.in_(digests), table.c.erased_at.is_(None)
+        )
+        named |= set(tx.connection.execute(kept).scalars())
     going = [one for one in digests if one not in named]
     tx.connection.execute(
         update(fetches).where(fetches.c.sha256.in_(going)).values(state=FileState.GONE)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from hub.storage import webhooks
 from hub.storage.database import Tx
 from hub.storage.links import AGREED, LinkState
+from hub.storage.posts import PostState
 from hub.storage.tables import (
     access_links,
     api_tokens,
@@ -22,6 +23,7 @@ from hub.storage.tables import (
     links,
     node,
     onlookers,
+    posts,
     sessions,
     streams,
 )
@@ -74,6 +76,17 @@ def begin_anew(tx: Tx, at: datetime) -> None:
         )
     )
     webhooks.drop_waiting(tx)  # they may have been told since
+    # Those that waited when the backup was made have long gone out: a person decides.
+    tx.connection.execute(
+        update(posts)
+        .where(posts.c.state == PostState.QUEUED)
+        .values(
+            state=PostState.FAILED,
+            last_error="The node was restored: it may have gone out.",
+            settled_at=at,
+            next_at=None,
+        )
+    )
     tx.connection.execute(
         update(counters)
         .where(counters.c.name == "ticket")

@@ -27,7 +27,9 @@ from hub.storage.tables import (
     handoffs,
     inbox,
     legal_holds,
+    letters,
     outbox,
+    posts,
     retention,
 )
 
@@ -176,7 +178,29 @@ def named(connection: Connection, digests: Sequence[str], redacted_after: dateti
         fetches.c.sha256.in_(digests),
         fetches.c.state.in_([FileState.ANNOUNCED, FileState.FETCHING]),
     )
-    return {*connection.execute(by_attachment).scalars(), *connection.execute(by_fetch).scalars()}
+    by_letter = select(letters.c.sha256).where(
+        letters.c.sha256.in_(digests), letters.c.erased_at.is_(None)
+    )
+    by_post = select(posts.c.sha256).where(posts.c.sha256.in_(digests), posts.c.erased_at.is_(None))
+    naming = (by_attachment, by_fetch, by_letter, by_post)
+    return {digest for query in naming for digest in connection.execute(query).scalars()}
+
+
+def forget_letters(tx: Tx, before: datetime) -> None:
+    """The bytes of letters that were settled before then are named no more."""
+    for table in (letters, posts):
+        tx.connection.execute(
+            update(table)
+            .where(
+                table.c.settled_at < before,
+                table.c.sha256.is_not(None),
+                or_(
+                    table.c.ticket_id.is_(None),
+                    table.c.ticket_id.not_in(select(legal_holds.c.ticket_id)),
+                ),
+            )
+            .values(sha256=None)
+        )
 
 
 def forget_fetched(tx: Tx, digests: Sequence[str]) -> None:

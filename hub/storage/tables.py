@@ -1032,4 +1032,115 @@ client_ratings = Table(
     Column("at", Instant, nullable=False),
 )
 
+# --- mail ---------------------------------------------------------------------------------
+
+letters = Table(
+    "letters",
+    metadata,
+    # letters that arrived: the raw bytes and this row first, everything else later
+    Column("id", String(36), primary_key=True),
+    Column("mailbox", Text, nullable=False),  # the name of its settings
+    Column("source", Text, nullable=False, unique=True),  # where it lay: taken in once
+    Column("sha256", String(43)),  # of the raw bytes; null once they went
+    Column("size", BigInteger, nullable=False),
+    Column("sender", Text),  # of the envelope; null: not known, empty: the null sender
+    Column("recipients", JSON, nullable=False),  # of the envelope
+    Column("arrived_at", Instant, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("last_error", Text),
+    # what was found when it was read
+    Column("fingerprint", String(64)),
+    Column("message_id", Text),
+    Column("author", Text),
+    Column("subject", Text),
+    Column("standing", String(8)),  # whether the author's domain stands for it
+    Column("outcome", String(12)),
+    Column("ticket_id", String(36)),
+    Column("comment_id", String(36)),
+    Column("settled_at", Instant),
+    Column("erased_at", Instant),
+    Index("ix_letters_state", "state", "next_at"),
+    Index("ix_letters_fingerprint", "fingerprint"),
+    Index("ix_letters_ticket_id", "ticket_id"),
+)
+
+correspondences = Table(
+    "correspondences",
+    metadata,
+    # one person's exchange of letters about one ticket
+    Column("id", String(36), primary_key=True),
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), nullable=False),
+    Column("mailbox", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("language", String(2), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("salt", String(32), nullable=False),  # with our key it makes the token
+    Column("token_hash", String(64), nullable=False, unique=True),  # of the reply address
+    Column("newest_id", Text),  # message id that the next letter of ours answers
+    Column("began_at", Instant, nullable=False),
+    Column("ended_at", Instant),  # the person has no part in the ticket any more
+    UniqueConstraint("ticket_id", "address"),
+)
+
+letter_ids = Table(
+    "letter_ids",
+    metadata,
+    # message ids of both directions: what a letter refers to
+    Column("id_hash", String(64), primary_key=True),
+    Column("correspondence_id", String(36), ForeignKey("correspondences.id"), primary_key=True),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    # letters of ours on their way out
+    Column("id", String(36), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("correspondence_id", String(36)),
+    Column("ticket_id", String(36)),
+    Column("comment_id", String(36)),
+    Column("mailbox", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("facts", JSON, nullable=False),  # what it says, until it is composed
+    Column("sender", Text),  # of the envelope; null until composed
+    Column("sha256", String(43)),  # of the bytes as composed: every try sends the same
+    Column("return_hash", String(64), nullable=False, unique=True),  # of where its bounces go
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("last_error", Text),
+    Column("made_at", Instant, nullable=False),
+    Column("settled_at", Instant),
+    Column("bounced_at", Instant),
+    Column("bounce", Text),  # what the report said
+    Column("erased_at", Instant),
+    Index("ix_posts_state", "state", "next_at"),
+    Index("ix_posts_comment_id", "comment_id"),
+    Index("ix_posts_ticket_id", "ticket_id"),
+)
+
+answered = Table(
+    "answered",
+    metadata,
+    # who got an automatic answer of ours lately: at most one a day
+    Column("address_hash", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
+
+mailbox_cursors = Table(
+    "mailbox_cursors",
+    metadata,
+    Column("mailbox", Text, primary_key=True),
+    Column("folder", Text, primary_key=True),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("uid", BigInteger, nullable=False),  # all up to here are taken in
+    Column("looked_at", Instant),
+    Column("failing_since", Instant),
+    Column("last_error", Text),
+)
+
 Index("ix_outbox_pending", outbox.c.link_id, outbox.c.state, outbox.c.seq)

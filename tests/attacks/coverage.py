@@ -1,4 +1,4 @@
-"""Which test shows which family of attacks: A, B, C, X, as the list of advisories names them.
+"""Which test shows which family of attacks: A, B, C, D, X, as the list of advisories names them.
 
 A test is named as `file::function` under tests/. `asked` is the least number of inputs;
 tests/attacks/test_coverage.py counts what pytest collects and what the tests' own tables hold.
@@ -31,6 +31,11 @@ _NAMES = "attacks/test_names.py::test_"
 _POISON = "attacks/test_poison.py::test_"
 _EXHAUST = "attacks/test_exhaustion.py::test_"
 _REQUESTS = "attacks/test_server_side_requests.py::test_"
+_TALK = "mail/test_conversations.py::test_"
+_SEND = "mail/test_sending.py::test_"
+_READ = "mail/test_reading.py::test_"
+_MAIL = "mail/test_attacks_by_letter.py::test_"
+_MAIL_DOOR = "mail/test_doors_and_commands.py::test_"
 _SYNC = "attacks/test_sync_incidents.py::test_"
 
 FAMILIES: dict[str, Family] = {
@@ -306,6 +311,107 @@ FAMILIES: dict[str, Family] = {
         ),
         elsewhere="Webhooks, pictures, issuers of sign-in, mail servers and desks: parts this "
         "version does not have; they will use the same transport.",
+    ),
+    "D1": Family(
+        "a letter in the requester's name that nothing proves",
+        4,
+        (
+            f"{_TALK}a_letter_in_the_requesters_name_that_nothing_proves_is_held",
+            f"{_TALK}verdicts_that_others_wrote_into_a_letter_are_their_words",
+        ),
+    ),
+    "D2": Family(
+        "reply addresses guessed, ended, or another's",
+        5,
+        (
+            f"{_MAIL}a_reply_address_opens_one_ticket_for_one_person_and_nothing_else",
+            f"{_TALK}a_token_that_never_was_or_is_no_more_opens_nothing",
+        ),
+    ),
+    "D3": Family(
+        "a third party's letter to a ticket",
+        1,
+        (f"{_MAIL}a_letter_of_a_third_party_to_a_ticket_is_seen_by_nobody_outside",),
+    ),
+    "D4": Family(
+        "forged references",
+        8,
+        (f"{_MAIL}a_forged_reference_gives_no_power",),
+        "nobody acts as an agent by letter: there is no such power to take",
+    ),
+    "D5": Family(
+        "a new address in a valid thread",
+        1,
+        (f"{_TALK}another_person_with_the_reply_address_is_heard_and_replaces_nobody",),
+    ),
+    "D6": Family(
+        "many letters that name one victim",
+        40,
+        (
+            f"{_MAIL}many_letters_in_one_victims_name_bring_the_victim_one_letter",
+            f"{_TALK}at_most_one_acknowledgement_a_day_goes_to_an_address",
+        ),
+    ),
+    "D7": Family(
+        "automatic letters, our own, two hubs",
+        10,
+        (
+            f"{_READ}what_programs_send_is_told_from_what_people_send",
+            f"{_READ}every_bounce_of_the_corpus_is_known_as_automatic",
+            f"{_TALK}no_program_is_answered",
+            f"{_TALK}our_own_letter_that_comes_back_does_nothing",
+            f"{_MAIL}two_hubs_that_write_to_each_other_stop_at_once",
+            f"{_MAIL}a_letter_that_went_through_many_hubs_is_held",
+        ),
+    ),
+    "D8": Family(
+        "header lines smuggled in texts",
+        40,
+        (
+            f"{_SEND}nothing_in_a_text_becomes_a_header",
+            f"{_SEND}an_address_that_is_none_gets_no_letter",
+            f"{_SEND}no_subject_of_a_stranger_adds_a_line_to_what_smtp_gets",
+        ),
+    ),
+    "D9": Family("tricks in From", 15, (f"{_READ}from_with_a_trick_in_it_has_no_author",)),
+    "D10": Family(
+        "wrong ends of data", 6, (f"{_MAIL_DOOR}a_wrong_end_of_data_makes_no_second_letter",)
+    ),
+    "D11": Family(
+        "servers that are not who they say",
+        2,
+        (
+            f"{_SEND}a_server_with_a_certificate_of_another_gets_nothing",
+            "mail/test_real_servers.py::test_a_server_nobody_vouches_for_is_not_read",
+        ),
+    ),
+    "D12": Family("markup in words", 1, (f"{_SEND}markup_in_words_is_escaped",)),
+    "D13": Family(
+        "internal words that leave by letter",
+        1,
+        (
+            f"{_TALK}nothing_internal_leaves_by_letter",
+            f"{_SEND}internal_words_have_no_way_into_a_letter",
+        ),
+    ),
+    "D14": Family(
+        "a line that breaks around the last dot",
+        3,
+        (
+            f"{_SEND}what_fails_for_now_is_tried_again_and_arrives_once",
+            f"{_SEND}a_line_cut_behind_the_last_dot_repeats_the_same_letter",
+            f"{_SEND}a_server_slow_to_say_goodbye_has_the_letter_once",
+        ),
+    ),
+    "D15": Family(
+        "letters that break readers",
+        7,
+        (
+            f"{_READ}a_letter_built_to_break_readers_is_unreadable_in_no_time",
+            f"{_READ}whatever_the_bytes_are_a_letter_comes_out_or_unreadable",
+            f"{_SEND}a_letter_that_breaks_the_reader_is_held_whole_and_the_queue_goes_on",
+            "mail/test_corpora_intake.py::test_every_letter_of_the_corpora_is_done_or_held_with_its_bytes_and_no_program_is_answered",
+        ),
     ),
     "X1": Family(
         "a sync takes away only what it brought",

@@ -15,7 +15,7 @@ from tests.attacks.coverage import FAMILIES, Family
 
 TESTS = Path(__file__).parents[1]
 IDS = [*(f"A{n}" for n in range(1, 18)), *(f"B{n}" for n in range(1, 13)), "C",
-       *(f"X{n}" for n in range(1, 7))]  # fmt: skip
+       *(f"D{n}" for n in range(1, 16)), *(f"X{n}" for n in range(1, 7))]  # fmt: skip
 
 
 @cache

@@ -78,6 +78,8 @@ def schema_of(argv: tuple[str, ...]) -> str:
         return f"webhook-{shared.get(words[1], words[1])}"
     if noun == "key":
         return "key-list"
+    if noun == "mail" and words[1] in {"retry", "drop"}:
+        return "mail-list"
     if noun == "delivery" and words[1] in {"replay", "skip"}:
         return "delivery-list"
     if noun in {"init", "serve", "work", "status", "doctor", "completion"}:

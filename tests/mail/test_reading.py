@@ -74,9 +74,9 @@ def test_a_letter_built_to_take_long_takes_no_time():
         ("С уважением, " * 20 + "\n") * 1000,
     ]
     for text in hostile:
-        begun = time.perf_counter()
+        begun = time.process_time()
         extract(text)
-        assert time.perf_counter() - begun < 1
+        assert time.process_time() - begun < 1
 
 
 def test_words_above_our_own_marker_are_the_reply_whatever_stands_below():
@@ -103,12 +103,12 @@ def test_no_letter_of_the_corpora_is_more_than_unreadable_and_none_takes_a_secon
     files = _corpus_files()
     assert len(files) > 180
     for path in files:
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             read(path.read_bytes())
         except Unreadable as error:
             assert error.because
-        assert time.perf_counter() - begun < 1, path.name
+        assert time.process_time() - begun < 1, path.name
 
 
 def test_every_bounce_of_the_corpus_is_known_as_automatic():
@@ -225,17 +225,17 @@ def _nested(depth: int) -> bytes:
     ids=["empty", "blank", "deep", "deeper", "many", "endless"],
 )
 def test_a_letter_built_to_break_readers_is_unreadable_in_no_time(raw: bytes):
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(Unreadable):
         read(raw)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 def test_five_thousand_recipients_are_read_up_to_a_bound():
     to = b", ".join(b"p%d@x.example" % n for n in range(5000))
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert len(read(a_letter(b"Cc: " + to + b"\r\n")).cc) <= 200
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -319,9 +319,9 @@ def test_html_has_nothing_left_that_acts():
 
 def test_html_nested_ten_thousand_deep_is_still_text():
     body = b"<div>" * 10_000 + b"The till is dead" + b"</div>" * 10_000
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert "The till is dead" in read(a_letter(b"Content-Type: text/html\r\n", body)).text
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from hub.errors import Refused, Untrusted
+from hub.mail import parse as letters
 from hub.protocol import (
     agreement,
     audit,
@@ -36,6 +37,7 @@ from tests.protocol import builders
 
 SCHEMAS: Final = Path(__file__).resolve().parents[2] / "schemas" / "v1"
 CORPORA: Final = Path(os.environ.get("HUB_CORPORA", "")) / "json-test-suite" / "test_parsing"
+LETTERS: Final = Path(os.environ.get("HUB_CORPORA", ""))
 ALPHA, BETA, NOW = builders.ALPHA, builders.BETA, builders.NOW
 Reader = tuple[Callable[[bytes], object], list[bytes]]  # and its seeds
 
@@ -47,6 +49,26 @@ class Finding(Exception):  # noqa: N818 - what happened
 def text_of(data: bytes) -> str:
     """Any bytes as text; what is no UTF-8 becomes lone surrogates, as a server makes of it."""
     return data.decode("utf-8", "surrogateescape")
+
+
+# --- letters --------------------------------------------------------------------------------
+
+
+def read_letter(data: bytes) -> None:
+    """A letter, whatever the bytes are; what it says can be stored and shown."""
+    letter = letters.parse(data, lambda _n, _data: "")
+    for text in (letter.subject, letter.text, letter.words, letter.said_from):
+        text.encode()
+    if any(not ch.isprintable() for ch in letter.subject):
+        raise Finding("a control in a subject")
+
+
+def letter_seeds() -> list[bytes]:
+    """One letter of each mail program, and the broken ones of the corpora."""
+    samples = Path(__file__).resolve().parents[2] / "tests" / "mail" / "samples"
+    folders = [LETTERS / "set-of-emails" / "maildir", LETTERS / "mail-parser-malformed"]
+    broken = [path for folder in folders for path in sorted(folder.rglob("*.eml"))]
+    return [path.read_bytes() for path in [*sorted(samples.glob("*-01.eml")), *broken]]
 
 
 # --- strict JSON and JWS --------------------------------------------------------------------
@@ -272,6 +294,7 @@ def readers() -> dict[str, Reader]:
         audit.open_head(jws.sign(jws.Typ.AUDIT, payload, ALPHA.identity), identity)
 
     return {
+        "letter": (read_letter, letter_seeds()),
         "batch": (_batch, [message.dump_batch([wire, message.WireMessage(wire.env, None)])]),
         "envelope": (_sealed, [_payload_of(wire.env)]),
         "data": (lambda data: signing.read_data(text_of(data)), [_DATA.encode()]),

@@ -16,6 +16,12 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "answered",
+        sa.Column("address_hash", sa.String(length=64), nullable=False),
+        sa.Column("at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.PrimaryKeyConstraint("address_hash", name=op.f("pk_answered")),
+    )
+    op.create_table(
         "customers",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -43,6 +49,38 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_field_definitions_name")),
     )
     op.create_table(
+        "letters",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("sha256", sa.String(length=43), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("recipients", sa.JSON(), nullable=False),
+        sa.Column("arrived_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("fingerprint", sa.String(length=64), nullable=True),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("author", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("standing", sa.String(length=8), nullable=True),
+        sa.Column("outcome", sa.String(length=12), nullable=True),
+        sa.Column("ticket_id", sa.String(length=36), nullable=True),
+        sa.Column("comment_id", sa.String(length=36), nullable=True),
+        sa.Column("settled_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("erased_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_letters")),
+        sa.UniqueConstraint("source", name=op.f("uq_letters_source")),
+    )
+    with op.batch_alter_table("letters", schema=None) as batch_op:
+        batch_op.create_index("ix_letters_fingerprint", ["fingerprint"], unique=False)
+        batch_op.create_index("ix_letters_state", ["state", "next_at"], unique=False)
+        batch_op.create_index("ix_letters_ticket_id", ["ticket_id"], unique=False)
+
+    op.create_table(
         "macros",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
@@ -55,6 +93,49 @@ def upgrade() -> None:
         sa.Column("created_at", hub.storage.tables.Instant(length=27), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_macros")),
     )
+    op.create_table(
+        "mailbox_cursors",
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
+        sa.Column("uid", sa.BigInteger(), nullable=False),
+        sa.Column("looked_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("failing_since", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("mailbox", "folder", name=op.f("pk_mailbox_cursors")),
+    )
+    op.create_table(
+        "posts",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("correspondence_id", sa.String(length=36), nullable=True),
+        sa.Column("ticket_id", sa.String(length=36), nullable=True),
+        sa.Column("comment_id", sa.String(length=36), nullable=True),
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("facts", sa.JSON(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("sha256", sa.String(length=43), nullable=True),
+        sa.Column("return_hash", sa.String(length=64), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("next_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("last_error", sa.Text(), nullable=True),
+        sa.Column("made_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("settled_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("bounced_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.Column("bounce", sa.Text(), nullable=True),
+        sa.Column("erased_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_posts")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_posts_message_id")),
+        sa.UniqueConstraint("return_hash", name=op.f("uq_posts_return_hash")),
+    )
+    with op.batch_alter_table("posts", schema=None) as batch_op:
+        batch_op.create_index("ix_posts_comment_id", ["comment_id"], unique=False)
+        batch_op.create_index("ix_posts_state", ["state", "next_at"], unique=False)
+        batch_op.create_index("ix_posts_ticket_id", ["ticket_id"], unique=False)
+
     op.create_table(
         "teams",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -103,6 +184,29 @@ def upgrade() -> None:
             ["ticket_id"], ["tickets.id"], name=op.f("fk_client_ratings_ticket_id")
         ),
         sa.PrimaryKeyConstraint("ticket_id", name=op.f("pk_client_ratings")),
+    )
+    op.create_table(
+        "correspondences",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("ticket_id", sa.String(length=36), nullable=False),
+        sa.Column("mailbox", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("language", sa.String(length=2), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("newest_id", sa.Text(), nullable=True),
+        sa.Column("began_at", hub.storage.tables.Instant(length=27), nullable=False),
+        sa.Column("ended_at", hub.storage.tables.Instant(length=27), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["ticket_id"], ["tickets.id"], name=op.f("fk_correspondences_ticket_id")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_correspondences")),
+        sa.UniqueConstraint(
+            "ticket_id", "address", name=op.f("uq_correspondences_ticket_id_address")
+        ),
+        sa.UniqueConstraint("token_hash", name=op.f("uq_correspondences_token_hash")),
     )
     op.create_table(
         "drafts",
@@ -347,6 +451,17 @@ def upgrade() -> None:
         batch_op.create_index("ix_contacts_customer_id", ["customer_id", "name"], unique=False)
 
     op.create_table(
+        "letter_ids",
+        sa.Column("id_hash", sa.String(length=64), nullable=False),
+        sa.Column("correspondence_id", sa.String(length=36), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["correspondence_id"],
+            ["correspondences.id"],
+            name=op.f("fk_letter_ids_correspondence_id"),
+        ),
+        sa.PrimaryKeyConstraint("id_hash", "correspondence_id", name=op.f("pk_letter_ids")),
+    )
+    op.create_table(
         "asset_events",
         sa.Column("asset_id", sa.String(length=36), nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
@@ -411,6 +526,7 @@ def downgrade() -> None:
         batch_op.drop_column("language")
 
     op.drop_table("asset_events")
+    op.drop_table("letter_ids")
     with op.batch_alter_table("contacts", schema=None) as batch_op:
         batch_op.drop_index("ix_contacts_customer_id")
 
@@ -462,6 +578,7 @@ def downgrade() -> None:
         batch_op.drop_index("ix_drafts_ticket_id")
 
     op.drop_table("drafts")
+    op.drop_table("correspondences")
     op.drop_table("client_ratings")
     with op.batch_alter_table("access_links", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_access_links_agent_id"))
@@ -469,12 +586,26 @@ def downgrade() -> None:
     op.drop_table("access_links")
     op.drop_table("webhooks")
     op.drop_table("teams")
+    with op.batch_alter_table("posts", schema=None) as batch_op:
+        batch_op.drop_index("ix_posts_ticket_id")
+        batch_op.drop_index("ix_posts_state")
+        batch_op.drop_index("ix_posts_comment_id")
+
+    op.drop_table("posts")
+    op.drop_table("mailbox_cursors")
     op.drop_table("macros")
+    with op.batch_alter_table("letters", schema=None) as batch_op:
+        batch_op.drop_index("ix_letters_ticket_id")
+        batch_op.drop_index("ix_letters_state")
+        batch_op.drop_index("ix_letters_fingerprint")
+
+    op.drop_table("letters")
     op.drop_table("field_definitions")
     with op.batch_alter_table("customers", schema=None) as batch_op:
         batch_op.drop_index("ix_customers_name")
 
     op.drop_table("customers")
+    op.drop_table("answered")
 
 
 def _rows() -> None:

@@ -1,0 +1,144 @@
+"""Letters of ours on their way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, or_, select, update
+
+from hub.storage.database import Tx, for_update
+from hub.storage.tables import posts
+
+
+class PostState(StrEnum):
+    """How far a letter of ours has come."""
+
+    QUEUED = "queued"  # to be tried, or tried again
+    SENT = "sent"  # a mail server took it
+    FAILED = "failed"  # refused for good, or given up: a person sees it
+    SKIPPED = "skipped"  # a person let it be
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One letter of ours to one address."""
+
+    id: str
+    kind: str
+    correspondence_id: str | None
+    ticket_id: str | None
+    comment_id: str | None
+    mailbox: str
+    recipient: str
+    message_id: str
+    facts: dict[str, Any]
+    sender: str | None
+    sha256: str | None
+    return_hash: str
+    state: PostState
+    attempts: int
+    next_at: datetime | None
+    last_error: str | None
+    made_at: datetime
+    settled_at: datetime | None
+    bounced_at: datetime | None
+    bounce: str | None
+    erased_at: datetime | None
+
+
+def _post(row: Any) -> Post:
+    values = dict(row._mapping)
+    values["state"] = PostState(values["state"])
+    return Post(**values)
+
+
+def add(tx: Tx, post: Post) -> None:
+    """Store a new one."""
+    values = {name: getattr(post, name) for name in Post.__dataclass_fields__}
+    tx.connection.execute(insert(posts).values(**values))
+
+
+def change(tx: Tx, post_id: str, **values: Any) -> None:
+    """Set these columns."""
+    tx.connection.execute(update(posts).where(posts.c.id == post_id).values(**values))
+
+
+def find(connection: Connection, post_id: str) -> Post | None:
+    """The one with this id."""
+    row = connection.execute(select(posts).where(posts.c.id == post_id)).one_or_none()
+    return None if row is None else _post(row)
+
+
+def lock(tx: Tx, post_id: str) -> Post | None:
+    """The one with this id, locked until the commit."""
+    query = for_update(tx, select(posts).where(posts.c.id == post_id))
+    row = tx.connection.execute(query).one_or_none()
+    return None if row is None else _post(row)
+
+
+def by_return(connection: Connection, return_hash: str) -> Post | None:
+    """The one whose bounces go to the address with this hash."""
+    row = connection.execute(select(posts).where(posts.c.return_hash == return_hash)).first()
+    return None if row is None else _post(row)
+
+
+def by_message(connection: Connection, message_id: str) -> Post | None:
+    """The one with this message id."""
+    row = connection.execute(select(posts).where(posts.c.message_id == message_id)).first()
+    return None if row is None else _post(row)
+
+
+def due(connection: Connection, now: datetime, most: int) -> list[Post]:
+    """Those to be tried now, oldest first."""
+    query = (
+        select(posts)
+        .where(
+            posts.c.state == PostState.QUEUED,
+            or_(posts.c.next_at.is_(None), posts.c.next_at <= now),
+        )
+        .order_by(posts.c.id)
+        .limit(most)
+    )
+    return [_post(row) for row in connection.execute(query)]
+
+
+def claim(tx: Tx, post_id: str, now: datetime, until: datetime) -> bool:
+    """Whether it is ours to try: nobody else does before then."""
+    taken = tx.connection.execute(
+        update(posts)
+        .where(
+            posts.c.id == post_id,
+            posts.c.state == PostState.QUEUED,
+            or_(posts.c.next_at.is_(None), posts.c.next_at <= now),
+        )
+        .values(next_at=until)
+    )
+    return taken.rowcount == 1
+
+
+def next_at(connection: Connection) -> datetime | None:
+    """When the next one is to be tried again."""
+    query = select(func.min(posts.c.next_at)).where(posts.c.state == PostState.QUEUED)
+    found: datetime | None = connection.execute(query).scalar_one_or_none()
+    return found
+
+
+def page(
+    connection: Connection, *, state: PostState | None, before: str | None, limit: int
+) -> list[Post]:
+    """Letters of ours, newest first, from before this id."""
+    query = select(posts).order_by(posts.c.id.desc()).limit(limit)
+    if state is not None:
+        query = query.where(posts.c.state == state)
+    if before is not None:
+        query = query.where(posts.c.id < before)
+    return [_post(row) for row in connection.execute(query)]
+
+
+def of_comment(connection: Connection, comment_id: str) -> list[Post]:
+    """The letters that carry this comment."""
+    query = select(posts).where(posts.c.comment_id == comment_id).order_by(posts.c.id)
+    return [_post(row) for row in connection.execute(query)]
