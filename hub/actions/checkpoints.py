@@ -105,7 +105,7 @@ def send_in(
     """Say where we stand, inside a transaction that may be about more than that."""
     stream = streams.lock(tx, link.id)
     last = stored.lock(tx, link.id, daily(link.id, hub.account.node_id, now))
-    open_now = handoffs.of_link(tx.connection, link.id, only_open=True)
+    open_now = _worth_comparing(tx, link.id)
     seq, head = audit.head(tx.connection)
     parts = list(_parts(open_now))
     sent: MessageId | None = None
@@ -129,6 +129,16 @@ def send_in(
     if answer_to is None:
         values |= {"asked_at": now, "compared_at": None}
     stored.change(tx, last.link_id, **values)
+
+
+def _worth_comparing(tx: Tx, link_id: str) -> list[Handoff]:
+    """What is open, and what was found to differ: a repair may have ended it on both sides."""
+    found = {one.id: one for one in handoffs.of_link(tx.connection, link_id, only_open=True)}
+    for one in stored.differences_of(tx.connection, link_id=link_id):
+        handoff = handoffs.find(tx.connection, one.handoff_id)
+        if handoff is not None:
+            found.setdefault(handoff.id, handoff)
+    return [found[handoff_id] for handoff_id in sorted(found)]
 
 
 def _parts(
@@ -266,8 +276,19 @@ def _compare(
             continue
         compared += 1
         handoff = ours.get(HandoffId(handoff_id)) or handoffs.find(tx.connection, handoff_id)
-        _compare_one(tx, hub, link, handoff_id, handoff, listed.get(handoff_id), now)
+        entry = listed.get(handoff_id)
+        _compare_one(tx, hub, link, handoff_id, handoff, entry, now)
+        if entry is not None and handoff_id not in ours and _is_healed(tx, link, handoff):
+            assert handoff is not None
+            _tell(tx, hub, link, handoff, now)  # our own checkpoint says nothing of it any more
     return compared, moving
+
+
+def _is_healed(tx: Tx, link: Link, handoff: Handoff | None) -> bool:
+    """Whether what the peer still lists is over here, and by now the same."""
+    if handoff is None or handoff.link_id != link.id or handoff.detached_at is not None:
+        return False
+    return not stored.differences_of(tx.connection, handoff_id=handoff.id)
 
 
 def _on_its_way(tx: Tx, link: Link, row: InboxRow, applied: int) -> set[str]:
@@ -364,7 +385,7 @@ def receive_differences(
     ours = {
         name: hashes.field_hash(value)
         for name, value in shared.projection(tx.connection, handoff).items()
-        if said.get("after", "") < name <= said.get("upto", name)
+        if _within(said, name)
     }
     theirs: Mapping[str, str] = said["fields"]
     wrong = {
@@ -376,10 +397,16 @@ def receive_differences(
     stored.forget(
         tx,
         handoff.id,
-        [name for name in known if name == UNKNOWN or name in ours or name in theirs],
+        # Also what neither side shares any more: a declined one has no number.
+        [name for name in known if name == UNKNOWN or _within(said, name)],
     )
     _found(tx, link, handoff, wrong, now)
     _show(tx, hub, link, handoff, now)
+
+
+def _within(said: Mapping[str, Any], name: str) -> bool:
+    """Whether this part of what the peer tells is the one that this field would be in."""
+    return bool(said.get("after", "") < name <= said.get("upto", name))
 
 
 def _show(tx: Tx, hub: Hub, link: Link, handoff: Handoff, now: datetime) -> None:

@@ -161,7 +161,7 @@ async def keys_taken(
     hub: Hub, link_id: LinkId, receipt: str, *, version: int, upto: int, contested: int
 ) -> None:
     """The peer has taken our keys of this version, told up to there. Raises Untrusted."""
-    said = await keys.telling(hub, link_id)
+    said = await keys.telling(hub, link_id, asked=True)
     if said is None or said.version != version or upto > said.upto:
         return  # an old word, or about keys that have changed since: it is told again
     said = Telling(said.link, said.key_set, said.succession, said.version, upto, said.head)

@@ -305,13 +305,16 @@ async def links_to_call(hub: Hub) -> list[LinkId]:
     return await hub.db.glance(links.waiting_for_keys_call)
 
 
-async def telling(hub: Hub, link_id: LinkId) -> Telling | None:
-    """What to tell this peer; None where there is nothing to tell (any more)."""
+async def telling(hub: Hub, link_id: LinkId, *, asked: bool = False) -> Telling | None:
+    """What to tell this peer; None where there is nothing to tell (any more).
+
+    To a peer that has `asked` it is told in any case: it may have forgotten what it had taken.
+    """
 
     def body(connection: Connection) -> Telling | None:
         link = links.get(connection, link_id)
         stream = streams.get(connection, link_id)
-        if not link.keys_call or stream is None or link.closed_at is not None:
+        if stream is None or link.closed_at is not None or not (link.keys_call or asked):
             return None
         row = outbox.at(connection, link_id, stream.receipted_seq)
         assert link.agreement_hash is not None

@@ -122,8 +122,10 @@ def take_by_position(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: da
         made = _announced_in_stream(tx, link, said)
         _check_version(tx, link, made)
         if made.key_set.version < link.peer_key_set_version:
-            # Overtaken on its way by a call with a later set: kept for the record.
+            # Overtaken on its way by a call with a later set. What stands behind it may be sealed
+            # by it all the same: we had it before we were restored, and it is never signed again.
             _keep(tx, link, made, now)
+            _seals_beside(tx, link, made, one.envelope.seq)
             return link
     except Untrusted as error:
         _alarm(tx, hub, link, error, now)
@@ -137,6 +139,19 @@ def take_by_position(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: da
         if key.use == "msg" and key.kid != message.kid and key.until_seq is None:
             links.change_key(tx, link.id, key.kid, until_seq=seq)
     return _take(tx, link, made, pinned, now)
+
+
+def _seals_beside(tx: Tx, link: Link, made: Announcement, seq: int) -> None:
+    """From behind this position on the overtaken set's message key seals too, unless revoked.
+
+    It ends with the others where the stream brings a newer set.
+    """
+    message = made.key_set.only(KeyUse.MSG)
+    text = nodes.key_sets_of(tx.connection, link.peer_node_id)[link.peer_key_set_version]
+    newest = open_key_set(text, peer_identity(link))
+    pinned = {key.kid for key in links.keys(tx.connection, link.id)}
+    if message.kid not in pinned and not newest.is_revoked(message.kid):
+        _pin_message_key(tx, link.id, message.kid, message.key, seq + 1)
 
 
 def _announced_in_stream(tx: Tx, link: Link, said: Mapping[str, Any]) -> Announcement:

@@ -164,7 +164,13 @@ def _unsigned(answer: Answer, error: Untrusted) -> HubError:
         because=f"{because} {text!r}",
         after=_retry_after(answer),
         status=answer.status,
+        why=error.code,
     )
+
+
+def signed_by_unknown_key(error: HubError) -> bool:
+    """Whether an answer was refused because we know no such key of the peer."""
+    return error.code == "answer_unsigned" and error.facts.get("why") == "key_unknown"
 
 
 def _retry_after(answer: Answer) -> timedelta | None:

@@ -14,17 +14,17 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from hub.actions import outbox, peer_keys, peers, suspicions, syncing
+from hub.actions import outbox, peers, suspicions, syncing
 from hub.actions.context import Hub
 from hub.errors import HubError, NotFound, Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.federation import calls, receive
 from hub.federation.client import PeerTransport
 from hub.federation.door import BYTES, MAX_PART
+from hub.federation.key_calls import ask_if_unknown, ask_keys
 from hub.federation.problems import problem_for
 from hub.federation.sync import synchronize
 from hub.ids import LinkId
-from hub.protocol.keys import KeyUse, PublicKey
 from hub.protocol.members import Members
 from hub.protocol.message import MAX_BATCH, WireMessage, read_messages
 
@@ -69,10 +69,8 @@ async def collect(
         if error.code == "sync_required":  # the peer was started anew, and waits for our calls
             synced = await synchronize(hub, transport, link_id)
             return Collected(news=synced, failed=not synced)
-        if error.code == "answer_unsigned":
-            with contextlib.suppress(HubError):
-                await visit.take_keys()  # it may sign by keys that we do not know yet
-                return Collected(news=True)
+        if await ask_if_unknown(hub, transport, keys, error):
+            return Collected(news=True)
         if not await outbox.is_waiting(hub, link_id):  # a delivery at the same moment counted it
             await syncing.record_failure(hub, link_id, error)
         return Collected(news=False, failed=True)
@@ -103,7 +101,7 @@ class _Visit:
         said = await _unless(stop, asked)
         fault("collect.answered")
         if said.get("keys") is True:
-            await self.take_keys()
+            self._keys = await ask_keys(hub, self._transport, self._keys)
             return Collected(news=True)
         batch = read_messages(said)
         if batch or (start > 1 and link_id not in hub.handed_in):
@@ -135,31 +133,6 @@ class _Visit:
             suspicions.note(hub, accepted.stopped.code, link_id)
             raise accepted.stopped
         hub.handed_in.add(link_id)
-
-    async def take_keys(self) -> None:
-        """Take the peer's new keys, which prove themselves by the identity that is pinned."""
-        hub, link_id, pinned = self._hub, self._keys.link_id, self._keys
-        announced: dict[str, PublicKey] = {}
-
-        def learn(said: dict[str, Any]) -> None:
-            if "key_set" in said:
-                made = peer_keys.proven(pinned.identity, pinned.peer_node_id, said)
-                for entry in made.key_set.keys:
-                    if entry.use is KeyUse.HTTP and entry.in_force(hub.now()):
-                        announced[entry.kid] = entry.key
-
-        find_key = calls.pinned(hub, pinned, announced)
-        said = await calls.call(
-            hub, self._transport, "GET", f"{self._base}/keys", find_key, learn=learn
-        )
-        if (problem := said.problem) is not None:
-            raise problem
-        upto = Members(said.members, "keys").number("upto")
-        taken = await peer_keys.receive_call(hub, link_id, said.members)
-        fault("collect.keys_taken")
-        keys = {"version": taken.version, "upto": upto, "contested": taken.contested}
-        self._keys = await peers.keys(hub, link_id) or pinned
-        await self._call("POST", "/receipts", {"receipt": taken.receipt, "keys": keys})
 
     async def _push(self, sha256: str, have: int) -> bool:
         """Give the peer a file of ours that it asks for; whether that is settled now."""

@@ -11,6 +11,7 @@ from hub.errors import Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.federation import calls
 from hub.federation.client import PeerTransport
+from hub.federation.key_calls import ask_if_unknown
 from hub.ids import LinkId
 from hub.protocol.message import dump_batch
 
@@ -34,6 +35,7 @@ async def deliver(hub: Hub, transport: PeerTransport, link_id: LinkId) -> bool:
             hub.metrics.attempts.labels("failed").inc()
             after = error.after if isinstance(error, Unavailable) else None
             await outbox.record_failure(hub, batch, error, after)
+            await ask_if_unknown(hub, transport, keys, error)
             return False
         fault("outbox.after_receipt")
         hub.metrics.attempts.labels("delivered").inc()

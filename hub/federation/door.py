@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -303,7 +302,7 @@ class Door:
 
     async def _keys(self, link_id: str) -> peers.PeerKeys | None:
         known = self._known.get(link_id)
-        now = time.monotonic()
+        now = self._hub.clock.monotonic()
         if known is None or now - known.at > _KEYS_FOR_S:
             known = _Known(await peers.keys(self._hub, LinkId(link_id)), now)
             if len(self._known) > 10_000:
@@ -525,9 +524,9 @@ async def _keys(door: Door, visit: Visit) -> Reply:
 
 
 async def _our_keys(door: Door, visit: Visit) -> Reply:
-    """What a peer that we cannot call has to be told of our keys."""
+    """Our keys, for a peer that asks: it cannot be called, or cannot believe us without them."""
     assert visit.keys is not None
-    said = await own_keys.telling(door.hub, visit.keys.link_id) if visit.keys.collects else None
+    said = await own_keys.telling(door.hub, visit.keys.link_id, asked=True)
     if said is None:
         raise Refused("not_found", "There is nothing to tell.")
     return _json(200, {**collecting.telling_members(said), "version": said.version})
@@ -536,9 +535,9 @@ async def _our_keys(door: Door, visit: Visit) -> Reply:
 async def _hand_in(door: Door, visit: Visit) -> Reply:
     assert visit.keys is not None
     link_id = visit.keys.link_id
-    if not visit.keys.collects:
-        raise Refused("not_found", "Receipts are answers to messages here.")
     said = Members(strict_json.parse(visit.call.body, max_bytes=MAX_BATCH_BYTES), "receipts")
+    if not visit.keys.collects and not said.has("keys"):
+        raise Refused("not_found", "Receipts are answers to messages here.")
     if said.has("receipts"):
         texts = [str(one) for one in said.array("receipts", peers.RECEIPTS_AT_ONCE)]
         await syncing.keep_receipts(door.hub, link_id, texts)

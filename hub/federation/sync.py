@@ -16,6 +16,7 @@ from hub.errors import Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.federation import calls
 from hub.federation.client import PeerTransport
+from hub.federation.key_calls import ask_if_unknown
 from hub.ids import LinkId
 from hub.protocol.members import Members
 from hub.protocol.message import MAX_BATCH, dump_batch, read_messages
@@ -45,6 +46,7 @@ async def synchronize(hub: Hub, transport: PeerTransport, link_id: LinkId) -> bo
         if error.code == "clone_detected":
             await syncing.held_as_clone(hub, link_id)
         await syncing.record_failure(hub, link_id, error)
+        await ask_if_unknown(hub, transport, keys, error)
         return False
     return True
 

@@ -160,7 +160,7 @@ SAMPLES: dict[tuple[str, str], Callable[[Scene], object]] = {
     ),
 }
 
-FOR_COLLECTORS = list(SAMPLES)[-5:]
+FOR_COLLECTORS = list(SAMPLES)[-4:]
 """Routes for peers that nobody can call (test_outbound_only.py): for B there is nothing."""
 
 

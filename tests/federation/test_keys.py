@@ -440,7 +440,7 @@ async def test_an_old_announcement_that_is_replayed_is_refused(
 
 
 @pytest.mark.parametrize("genuine", [True, False])
-async def test_keys_of_a_former_identity_that_the_stream_brings_late_are_for_the_record_only(
+async def test_keys_of_a_former_identity_that_the_stream_brings_late_seal_where_they_stand_and_no_further(
     scene: tuple[Company, FakePeer], genuine: bool
 ) -> None:
     """Restored, we may hear of the newest identity by a call, before our stream comes to it."""
@@ -453,6 +453,8 @@ async def test_keys_of_a_former_identity_that_the_stream_brings_late_are_for_the
     said = await peer.call("POST", f"{peer.path}/keys", strict_json.dump(body).encode())
     assert said.status == 200
     await peer.say("link.keys", {"key_set": older})
+    if genuine:  # it was said when nobody knew of the third key, and is never signed again
+        await peer.say("x.org.example.ping", {}, must=False, signer=second)
     await peer.say("link.keys", {"key_set": newest, "succession": list(texts)})
     await peer.say("x.org.example.ping", {}, must=False, signer=third)
     await a.turn()
@@ -737,6 +739,39 @@ async def test_a_partner_restored_from_before_a_rotation_is_told_the_keys_again(
     assert await heard(b) == ["до", "после", "потом"]
     assert await waiting(a, link_id) == 0
     assert not (await link_of(a, link_id)).keys_call
+
+
+@pytest.mark.parametrize("rotations", [1, 2])
+@pytest.mark.parametrize("can_be_called", [True, False])
+async def test_a_node_restored_from_before_its_partner_rotated_asks_for_the_keys_it_cannot_know(
+    network: Network, rotations: int, *, can_be_called: bool
+) -> None:
+    """The partner has told its keys and has nothing more to say: nobody else would begin."""
+    a = await network.company("Сервис Плюс", outbound_only=not can_be_called)
+    b = await network.company("Мастер-Юг")
+    link_id = LinkId(await network.link(b, a))
+    await network.run_until_idle()
+    await network.stop(a)
+    backup = await copy_of(a)
+    await network.start(a)
+    await network.run_for(minutes=1)
+    for n in range(rotations):
+        await keys.rotate(b.hub, b.dispatcher, ALL)
+        await say(b, link_id, f"после {n}")
+        await network.run_for(minutes=1)
+    await network.stop(a)
+    await put_back(a, backup)
+    await network.start(a)
+    await network.run_for(minutes=3)
+    before = [f"после {n}" for n in range(rotations)]
+    assert await heard(a) == before
+    await say(a, link_id, "туда")
+    await say(b, link_id, "обратно")
+    await network.run_for(minutes=3)
+    assert (await heard(a), await heard(b)) == (["обратно", *before], ["туда"])
+    assert await waiting(a, link_id) == await waiting(b, link_id) == 0
+    assert (await link_of(a, link_id)).peer_key_set_version == rotations + 1
+    assert not {"keys_refused", "keys_misused"} & {*await kinds(a), *await kinds(b)}
 
 
 @pytest.mark.parametrize("rotated", [True, False])

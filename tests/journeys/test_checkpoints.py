@@ -261,6 +261,27 @@ async def test_a_hand_off_that_only_one_side_thinks_over_is_found(network: Story
         await _found_and_healed(liar, other, "state")
 
 
+async def test_a_difference_goes_where_the_repair_ends_the_hand_off_on_both_sides(
+    network: Story,
+) -> None:
+    """What is over is compared no more, unless it was found to differ."""
+    vendor, partner = await network.linked("Касса-Сервис", "Мастер-Юг")
+    work = await vendor.hand_off(await vendor.new_ticket("Не печатает чек"), to=partner)
+    await partner.decline(work, "Нет людей")
+    where = tables.handoffs
+    await plant(partner, update(where).where(where.c.id == work.id).values(state="accepted"))
+    assert not (await checked(vendor, partner)).same
+    assert not (await seen(partner, vendor)).same
+    await repaired(vendor, partner)
+    await repaired(partner, vendor)
+    assert (await partner.handoff(work)).state == "declined"
+    assert (await checked(vendor, partner)).same
+    assert (await checked(partner, vendor)).same
+    for firm in (vendor, partner):
+        kinds = [one.kind for one in await firm.look(audit.open_alerts)]
+        assert "states_differ" not in kinds
+
+
 async def test_messages_on_their_way_are_no_difference_and_it_is_tried_again(
     network: Story,
 ) -> None:
