@@ -148,9 +148,9 @@ class Desk:
         self.requests: list[Asked] = []
         self._ids = 0
         self._routes = [
-            (method, pattern, handler)
+            (method, pattern, getattr(type(self), name))
             for klass in reversed(type(self).__mro__)
-            for handler in vars(klass).values()
+            for name, handler in vars(klass).items()
             for method, pattern in getattr(handler, "routes", ())
         ]
 

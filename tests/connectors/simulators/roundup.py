@@ -102,10 +102,13 @@ class Roundup(Desk):
     @route("GET", r"/rest/data/msg/(\d+)")
     def message(self, asked: Asked) -> Answer:
         one = self.messages[asked.match[1]]
+        content = one.text.replace("\n", "\r\n")
+        if asked.query.get("@verbose") != "3":  # only the very verbose hear the text itself
+            content = {"link": f"{self.base}/msg{one.id}/"}
         author = {"id": USERS[one.by], "username": one.by} if one.by else None
         return made(200, {"data": {"id": str(one.id), "attributes": {
             "author": author, "date": stamp(one.at), "creation": stamp(one.at),
-            "content": one.text.replace("\n", "\r\n"),
+            "content": content,
         }}})  # fmt: skip
 
     def any_file(self, number: str) -> Attached:
