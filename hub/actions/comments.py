@@ -78,7 +78,7 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
             tx, hub, wish.ticket_id, wish.files, wish.visibility, now, comment_id=comment.id
         )
         spread(tx, hub, comment, attached, now, came_by=None, only=wish.only_handoff)
-        _announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
+        announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
         posts.tell(tx, hub, comment, attached, now)
         return comment.id
 
@@ -98,7 +98,7 @@ async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
             settled.check(tx, there.link.id, there.handoff.id)
         comments.change(tx, comment.id, body=body, rev=comment.rev + 1, edited_at=now)
         spread_edit(tx, hub, comment_id, now)
-        _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
+        announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
         return comment.rev + 1
 
     return await hub.db.write(transaction)
@@ -114,7 +114,7 @@ async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = ""
         comment = _own(tx, comment_id)
         withdraw(tx, comment, now, now)
         spread_redaction(tx, hub, comment_id, reason, now)
-        _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
+        announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
 
     await hub.db.write(transaction)
 
@@ -222,7 +222,8 @@ def spread_redaction(tx: Tx, hub: Hub, comment_id: CommentId, reason: str, now: 
             files.withdraw_from(tx, hub, there, extra, reason, now)
 
 
-def _announce(tx: Tx, hub: Hub, event: EventType, comment: Comment, now: datetime) -> None:
+def announce(tx: Tx, hub: Hub, event: EventType, comment: Comment, now: datetime) -> None:
+    """Tell the programs of this company that there is a comment, or that it changed."""
     announcing.announce(
         tx,
         hub,
@@ -303,7 +304,7 @@ def receive(
     tickets.change(tx, handoff.ticket_id, updated_at=now)
     spread(tx, hub, comment, attached, now, came_by=handoff, met=met)
     if not met:
-        _announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
+        announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
 
 
 def receive_edit(tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: datetime) -> None:
@@ -320,7 +321,7 @@ def receive_edit(tx: Tx, hub: Hub, handoff: Handoff, said: dict[str, Any], now: 
         edited_at=parse_instant(said["at"]),
     )
     spread_edit(tx, hub, comment.id, now)
-    _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
+    announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
 
 
 def receive_redaction(
@@ -332,7 +333,7 @@ def receive_redaction(
         return
     withdraw(tx, comment, parse_instant(said["at"]), now)
     spread_redaction(tx, hub, comment.id, said.get("reason", ""), now)
-    _announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
+    announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
 
 
 def _theirs(tx: Tx, handoff: Handoff, remote_id: str) -> Comment:

@@ -19,6 +19,7 @@ from hub.actions.context import Actor, Hub
 from hub.domain import comment as rules
 from hub.domain.comment import Role, Visibility, check_body
 from hub.domain.lengths import TEXT_MAX, check_text
+from hub.domain.webhook import EventType
 from hub.errors import NotFound, Refused
 from hub.ids import AgentId, CommentId, TicketId, is_id
 from hub.storage import assignments, audit, ground, guests
@@ -102,7 +103,7 @@ def _entering(tx: Tx, hub: Hub, token: str, purpose: Purpose) -> TicketId:
 async def reply(
     hub: Hub, token: str, body: str, attached: Sequence[files.NewFile] = ()
 ) -> CommentId:
-    """Say something as the requester; everybody who shares the ticket hears it.
+    """Say something as the requester, to this company: what goes on to partners, people decide.
 
     Raises NotFound(guest_link_ended); Refused(comment_empty | text_too_long).
     """
@@ -118,7 +119,7 @@ async def reply(
         comment = Comment(
             id=CommentId(hub.new_id("cmt", now)),
             ticket_id=ticket_id,
-            visibility=Visibility.PUBLIC,
+            visibility=Visibility.CLIENT,
             author_ref="requester",
             author=name,
             role=Role.REQUESTER,
@@ -133,10 +134,8 @@ async def reply(
             origin_handoff_id=None,
         )
         said.add(tx, comment)
-        kept = files.attach_in(
-            tx, hub, ticket_id, attached, Visibility.PUBLIC, now, comment_id=comment.id
-        )
-        comments.spread(tx, hub, comment, kept, now, came_by=None)
+        files.attach_in(tx, hub, ticket_id, attached, Visibility.CLIENT, now, comment_id=comment.id)
+        comments.announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
         return comment.id
 
     return await hub.db.write(transaction)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from hub.actions import correspondence, posts, tickets
+from hub.actions.comments import announce
 from hub.actions.context import SYSTEM, Hub
 from hub.actions.files import NewFile, attach_in
 from hub.actions.letters import hold
@@ -20,6 +21,7 @@ from hub.domain.correspondence import ANSWER_AGAIN, Judgement, Known, Outcome, j
 from hub.domain.lengths import CONTENT_MAX, TEXT_MAX, TITLE_MAX
 from hub.domain.letter import Letter, Standing
 from hub.domain.ticket import Priority, Requester
+from hub.domain.webhook import EventType
 from hub.i18n import gettext, reading_in
 from hub.ids import CommentId, TicketId
 from hub.storage import comments, correspondences, letters
@@ -256,6 +258,7 @@ def _say(
     attach_in(tx, hub, thread.ticket_id, files, judged.visibility, now, comment_id=comment.id)
     if judged.outcome is Outcome.REPLY:
         _remember(tx, thread, letter)
+    announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
     return comment.id
 
 

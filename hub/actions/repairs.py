@@ -198,7 +198,7 @@ def _comment(
             origin_handoff_id=None if sent else handoff.id,
             **values,
         )
-        comments.add(tx, here)
+        comments.put_back(tx, here)
     else:
         comments.change(tx, here.id, **values)
     comments.refer(

@@ -14,6 +14,7 @@ from hub.domain.assignment import NEXT_STAGE, VisitStage
 from hub.domain.comment import BodyFormat, Role, Visibility, check_body
 from hub.domain.handoff import OVER, Act, Party, possible
 from hub.domain.ticket import ChecklistItem, Ticket, TicketStatus
+from hub.domain.webhook import EventType
 from hub.errors import NotFound, Refused
 from hub.i18n import gettext, reading_in
 from hub.ids import AttachmentId, CommentId, TicketId
@@ -119,7 +120,7 @@ def _own(
             origin_handoff_id=None,
         )
         stored_comments.add(tx, comment)
-        comments.spread(tx, hub, comment, [], now, came_by=None)
+        comments.announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
 
 
 async def tick(

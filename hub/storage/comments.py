@@ -68,6 +68,12 @@ def add(tx: Tx, comment: Comment) -> None:
     search.add(tx, comment.id, comment.ticket_id, comment.body)
 
 
+def put_back(tx: Tx, comment: Comment) -> None:
+    """Store one that the table has lost, whatever is left of it elsewhere."""
+    search.drop(tx, comment.id)
+    add(tx, comment)
+
+
 def change(tx: Tx, comment_id: str, **values: Any) -> None:
     """Set these columns of the comment."""
     statements.change(tx, comments, {"id": comment_id}, values)

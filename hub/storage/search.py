@@ -125,6 +125,11 @@ def change(tx: Tx, item_id: str, *said: str) -> None:
     statements.change(tx, searchable, {"item_id": item_id}, {"words": words(*said)})
 
 
+def drop(tx: Tx, item_id: str) -> None:
+    """It is found by nothing, if it ever was."""
+    tx.connection.execute(delete(searchable).where(searchable.c.item_id == item_id))
+
+
 def forget(tx: Tx, ticket_id: str) -> None:
     """Nothing of this ticket is found by any word but its number."""
     tx.connection.execute(
