@@ -44,7 +44,7 @@ def test_only_these_pages_are_open_to_everybody() -> None:
     assert said <= {
         *("static", "speak", "sign_in", "signing_in", "code", "entering_code"),
         *("enter", "entering"),
-        *(page.name for page in PAGES if page.path.startswith("/follow/")),  # requesters' links
+        *(page.name for page in PAGES if page.path.startswith("/g/")),  # requesters' links
     }
 
 

@@ -58,12 +58,13 @@ class Person:
         headers: dict[str, str] | None = None,
         follow: bool = False,
     ) -> Answer:
-        """The answer to this request. Forms are sent as from a page of ours."""
+        """The answer to this request; of a stream of events its head. Forms are as from our pages."""
         said = {"Sec-Fetch-Site": "same-origin", **(headers or {})}
         async with self.session.request(
             method, self.console.url + path, data=data, headers=said, allow_redirects=follow
         ) as response:
-            text = (await response.read()).decode("utf-8", "replace")
+            endless = response.content_type == "text/event-stream"
+            text = "" if endless else (await response.read()).decode("utf-8", "replace")
             return Answer(response.status, text, response.headers, str(response.url))
 
     async def get(self, path: str, **how: Any) -> Answer:
