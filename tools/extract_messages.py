@@ -46,6 +46,8 @@ TABLES = frozenset(
         "NOT_PUBLIC",
         "TOO_BIG",
         "told",
+        "TERM_LABELS",
+        "DIRECTION_LABELS",
     }
 )
 """Names whose assigned texts are message ids."""

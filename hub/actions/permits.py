@@ -10,7 +10,8 @@ from hub.errors import Refused
 def require(actor: Actor, permission: Permission) -> None:
     """Return if this actor may. Raises Refused(not_yours).
 
-    A token that lacks the scope of the same name lacks the permission, whoever its agent is.
+    A token without the scope `admin` lacks that permission, whoever its agent is; what its other
+    scopes open, the door for programs says.
     """
     if not may(actor.role, permission) or _out_of_scope(actor, permission):
         raise Refused("not_yours", "Your role does not allow this.")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -21,33 +21,6 @@ from hub.i18n import gettext as _
 from hub.queries import amendments as views
 from hub.queries import names
 from hub.queries.amendments import AmendmentsView, AmendmentView
-
-_TERMS: Final[Mapping[str, str]] = {
-    "hand_off": N_("hand-offs"),
-    "services": N_("services"),
-    "max_open": N_("open hand-offs at a time"),
-    "disclose": N_("the principal shows"),
-    "contractor_discloses": N_("the contractor shows"),
-    "fields": N_("custom fields"),
-    "max_file_bytes": N_("largest file, bytes"),
-    "max_files": N_("files in one message"),
-    "messages_per_minute": N_("messages a minute"),
-    "subcontracting": N_("handing the work on"),
-    "auto_accept_after_hours": N_("confirmed by silence after, hours"),
-    "cancel": N_("cancelling"),
-    "cancel_assess_hours": N_("answer to a cancel request within, hours"),
-    "warranty_days": N_("warranty, days"),
-    "relay_comments": N_("comments go along the chain"),
-    "hop_limit": N_("hand-offs in a chain"),
-    "message_batch": N_("messages in a batch"),
-    "file_bytes": N_("largest file the node takes, bytes"),
-}
-
-_DIRECTIONS: Final[Mapping[str, str]] = {
-    "to_peer": N_("we → {peer}"),
-    "from_peer": N_("{peer} → we"),
-    "both": N_("both ways"),
-}
 
 
 @verb(
@@ -162,7 +135,7 @@ def _rows(peer: str, amendment: AmendmentView) -> list[tuple[str, str, str, str]
     """What a proposal changes, a line for each term."""
     rows = []
     for one in amendment.changes:
-        term = _TERMS.get(one.term)
+        term = views.TERM_LABELS.get(one.term)
         before, after = (_value(value) for value in (one.before, one.after))
         if isinstance(one.before, list) and isinstance(one.after, list) and one.before:
             gone = [f"-{_name(each)}" for each in one.before if each not in one.after]
@@ -170,7 +143,7 @@ def _rows(peer: str, amendment: AmendmentView) -> list[tuple[str, str, str, str]
             after = ", ".join([*come, *gone]) if one.after else after
         rows.append(
             (
-                _(_DIRECTIONS[one.direction]).format(peer=peer),
+                _(views.DIRECTION_LABELS[one.direction]).format(peer=peer),
                 one.term if term is None else _(term),
                 before,
                 after,

@@ -4,40 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from hub.console.words import N_, word
 from hub.domain.agreement import DisclosureClass
 from hub.domain.disclosure import LABELS
 from hub.i18n import gettext as _
-from hub.queries.amendments import AmendmentView
+from hub.queries.amendments import DIRECTION_LABELS, TERM_LABELS, AmendmentView
 from hub.queries.links import LinkView
-
-_TERMS: Final[Mapping[str, str]] = {
-    "hand_off": N_("hand-offs"),
-    "services": N_("services"),
-    "max_open": N_("open hand-offs at a time"),
-    "disclose": N_("the principal shows"),
-    "contractor_discloses": N_("the contractor shows"),
-    "fields": N_("custom fields"),
-    "max_file_bytes": N_("largest file, bytes"),
-    "max_files": N_("files in one message"),
-    "messages_per_minute": N_("messages a minute"),
-    "subcontracting": N_("handing the work on"),
-    "auto_accept_after_hours": N_("confirmed by silence after, hours"),
-    "cancel": N_("cancelling"),
-    "cancel_assess_hours": N_("answer to a cancel request within, hours"),
-    "warranty_days": N_("warranty, days"),
-    "relay_comments": N_("comments go along the chain"),
-    "hop_limit": N_("hand-offs in a chain"),
-    "message_batch": N_("messages in a batch"),
-    "file_bytes": N_("largest file the node takes, bytes"),
-}
-_DIRECTIONS: Final[Mapping[str, str]] = {
-    "to_peer": N_("we → {peer}"),
-    "from_peer": N_("{peer} → we"),
-    "both": N_("both ways"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +60,9 @@ def _side(view: LinkView, said: Mapping[str, Any], may: str, may_not: str) -> Si
     template = may if said.get("hand_off") else may_not
     sentence = _(template).format(peer=view.peer.name, what=shown)
     rest = [
-        (_(_TERMS[name]), _value(value))
+        (_(TERM_LABELS[name]), _value(value))
         for name, value in said.items()
-        if name in _TERMS and name not in {"hand_off", "disclose"}
+        if name in TERM_LABELS and name not in {"hand_off", "disclose"}
     ]
     return Side(sentence, rest)
 
@@ -102,8 +76,8 @@ def changes(peer: str, amendment: AmendmentView) -> list[Change]:
             come = [f"+ {_name(each)}" for each in one.after if each not in one.before]
             gone = [f"− {_name(each)}" for each in one.before if each not in one.after]  # noqa: RUF001
             after = ", ".join([*come, *gone]) if one.after else after
-        direction = _(_DIRECTIONS[one.direction]).format(peer=peer)
-        term = _(_TERMS[one.term]) if one.term in _TERMS else one.term
+        direction = _(DIRECTION_LABELS[one.direction]).format(peer=peer)
+        term = _(TERM_LABELS[one.term]) if one.term in TERM_LABELS else one.term
         found.append(Change(direction, term, _value(one.before), after))
     return found
 
