@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from hub.ids import AgentId, TokenId
 from hub.storage.database import Tx
-from hub.storage.tables import agents, api_tokens, idempotency_keys
+from hub.storage.tables import agents, api_tokens, idempotency_keys, team_members
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,12 @@ def find(connection: Connection, name: str) -> Agent | None:
 def change(tx: Tx, agent_id: str, **values: Any) -> None:
     """Set these columns of the agent."""
     tx.connection.execute(update(agents).where(agents.c.id == agent_id).values(**values))
+
+
+def teams_of(connection: Connection, agent_id: str) -> frozenset[str]:
+    """The ids of the teams this agent is in."""
+    query = select(team_members.c.team_id).where(team_members.c.agent_id == agent_id)
+    return frozenset(connection.scalars(query))
 
 
 def add_token(tx: Tx, token: ApiToken) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, or_, select, update
 
 from hub.domain.comment import Visibility
 from hub.ids import AttachmentId, CommentId, HandoffId, LinkId, TicketId
+from hub.storage import desk_tickets
 from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of
 from hub.storage.tables import attachments, fetches, handoffs, item_refs
 
 
@@ -57,17 +59,20 @@ class Fetch:
     last_error: str | None
 
 
+_OPEN: Final = Query(
+    select(*columns_of(fetches, Fetch)).where(
+        or_(fetches.c.state == FileState.ANNOUNCED, fetches.c.state == FileState.FETCHING)
+    ),
+    Fetch,
+    state=FileState,
+)
+
+
 def _attachment(row: Any) -> Attachment:
     values = dict(row._mapping)
     values["visibility"] = Visibility(values["visibility"])
     values["state"] = FileState(values["state"])
     return Attachment(**values)
-
-
-def _fetch(row: Any) -> Fetch:
-    values = dict(row._mapping)
-    values["state"] = FileState(values["state"])
-    return Fetch(**values)
 
 
 def add(tx: Tx, attachment: Attachment) -> None:
@@ -77,6 +82,7 @@ def add(tx: Tx, attachment: Attachment) -> None:
             **{name: getattr(attachment, name) for name in Attachment.__dataclass_fields__}
         )
     )
+    desk_tickets.mark(tx, attachment.ticket_id)
 
 
 def replace(tx: Tx, attachment: Attachment) -> None:
@@ -90,6 +96,7 @@ def change(tx: Tx, attachment_id: str, **values: Any) -> None:
     tx.connection.execute(
         update(attachments).where(attachments.c.id == attachment_id).values(**values)
     )
+    desk_tickets.mark_of_file(tx, attachment_id)
 
 
 def find(connection: Connection, attachment_id: str) -> Attachment | None:
@@ -198,8 +205,7 @@ def change_fetch(tx: Tx, link_id: str, sha256: str, **values: Any) -> None:
 
 def open_fetches(connection: Connection) -> list[Fetch]:
     """Everything still to be pulled."""
-    query = select(fetches).where(fetches.c.state.in_([FileState.ANNOUNCED, FileState.FETCHING]))
-    return [_fetch(row) for row in connection.execute(query)]
+    return _OPEN.all(connection)
 
 
 def link_bytes(connection: Connection, link_id: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -43,6 +43,8 @@ class Alert:
     facts: dict[str, Any]
     at: datetime
     resolved_at: datetime | None
+    seen_at: datetime | None = None
+    seen_by: str | None = None  # what they are called
 
 
 def append(tx: Tx, *, at: datetime, actor: str, event: str, **facts: Any) -> None:
@@ -277,6 +279,25 @@ def open_alerts(connection: Connection) -> list[Alert]:
     """Everything people must still see, newest first."""
     query = select(alerts).where(alerts.c.resolved_at.is_(None)).order_by(alerts.c.id.desc())
     return [Alert(**row._mapping) for row in connection.execute(query)]
+
+
+def see_alerts(tx: Tx, ids: Collection[str], *, at: datetime, by: str) -> int:
+    """Somebody knows of these; how many of them are open and were news."""
+    seen = tx.connection.execute(
+        update(alerts)
+        .where(alerts.c.id.in_(ids), alerts.c.resolved_at.is_(None), alerts.c.seen_at.is_(None))
+        .values(seen_at=at, seen_by=by)
+    )
+    return seen.rowcount
+
+
+def count_unseen(connection: Connection) -> int:
+    """How many open alerts nobody knows of yet."""
+    return connection.execute(
+        select(func.count())
+        .select_from(alerts)
+        .where(alerts.c.resolved_at.is_(None), alerts.c.seen_at.is_(None))
+    ).scalar_one()
 
 
 def count_open(connection: Connection) -> int:

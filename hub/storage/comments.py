@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, upd
 
 from hub.domain.comment import Visibility
 from hub.ids import CommentId, HandoffId, TicketId
-from hub.storage import search, statements
+from hub.storage import desk_tickets, search, statements
 from hub.storage.database import Tx
 from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import comments, item_refs, outbox
@@ -66,6 +66,7 @@ def add(tx: Tx, comment: Comment) -> None:
     """Store a new comment."""
     statements.add_record(tx, comments, comment)
     search.add(tx, comment.id, comment.ticket_id, comment.body)
+    desk_tickets.mark(tx, comment.ticket_id)
 
 
 def put_back(tx: Tx, comment: Comment) -> None:
@@ -77,6 +78,7 @@ def put_back(tx: Tx, comment: Comment) -> None:
 def change(tx: Tx, comment_id: str, **values: Any) -> None:
     """Set these columns of the comment."""
     statements.change(tx, comments, {"id": comment_id}, values)
+    desk_tickets.mark_of_comment(tx, comment_id)
     if "body" in values:
         search.change(tx, comment_id, values["body"])
 
@@ -137,6 +139,19 @@ def named_beside(connection: Connection, handoff_id: str, comment_id: str) -> se
     ).scalar_one_or_none()
     files = json.loads(data)["files"] if data is not None else []
     return {one["attachment_id"] for one in files}
+
+
+def known_along(connection: Connection, handoff_id: str) -> list[tuple[str, str, bool]]:
+    """(kind, our id, whether it went out) of all that is known across this hand-off."""
+    query = select(item_refs.c.kind, item_refs.c.local_id, item_refs.c.sent).where(
+        item_refs.c.handoff_id == handoff_id
+    )
+    return [(kind, local_id, sent) for kind, local_id, sent in connection.execute(query)]
+
+
+def forget_along(tx: Tx, handoff_id: str) -> None:
+    """Nothing is known across this hand-off any more; the items themselves stay."""
+    tx.connection.execute(delete(item_refs).where(item_refs.c.handoff_id == handoff_id))
 
 
 def unrefer(tx: Tx, handoff_id: str, kind: str, remote_id: str) -> None:

@@ -31,6 +31,7 @@ class Correspondence:
     newest_id: str | None
     began_at: datetime
     ended_at: datetime | None
+    handoff_id: str = ""  # empty: a requester; else a partner without a node, about this hand-off
 
 
 def hashed(text: str) -> str:
@@ -67,17 +68,25 @@ def by_token(connection: Connection, token: str) -> Correspondence | None:
 
 
 def with_person(connection: Connection, ticket_id: str, address: str) -> Correspondence | None:
-    """The one with this person about this ticket."""
+    """The one with this requester about this ticket."""
     return _one(
         connection,
         correspondences.c.ticket_id == ticket_id,
         correspondences.c.address == address,
+        correspondences.c.handoff_id == "",
     )
 
 
+def of_handoff(connection: Connection, handoff_id: str) -> Correspondence | None:
+    """The one with the partner about this hand-off."""
+    return _one(connection, correspondences.c.handoff_id == handoff_id)
+
+
 def of_ticket(connection: Connection, ticket_id: str) -> list[Correspondence]:
-    """All about this ticket."""
-    query = select(correspondences).where(correspondences.c.ticket_id == ticket_id)
+    """All with requesters about this ticket; never those with partners."""
+    query = select(correspondences).where(
+        correspondences.c.ticket_id == ticket_id, correspondences.c.handoff_id == ""
+    )
     return [
         Correspondence(**row._mapping)
         for row in connection.execute(query.order_by(correspondences.c.id))

@@ -7,8 +7,9 @@ at once.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
+from hub.storage import statements
 from hub.storage.database import Tx, for_update
 from hub.storage.tables import counters
 
@@ -32,4 +33,4 @@ def last(connection: Connection, name: str) -> int:
 
 def put(tx: Tx, name: str, value: int) -> None:
     """Note that this number was given out; the counter is locked by the caller."""
-    tx.connection.execute(update(counters).where(counters.c.name == name).values(value=value))
+    statements.change(tx, counters, {"name": name}, {"value": value})

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
 
 from hub.ids import LinkId
 from hub.storage import nodes, statements
 from hub.storage.database import Tx, for_update
 from hub.storage.links import Link
 from hub.storage.statements import Query, columns_of
-from hub.storage.tables import deliveries, links, streams
+from hub.storage.tables import deliveries, delivery_attempts, links, streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,46 +129,75 @@ def failed(
     tx: Tx, link_id: str, *, failures: int, next_at: datetime, since: datetime, error: str
 ) -> None:
     """No receipt came."""
+    values = {
+        "failures": failures,
+        "next_at": next_at,
+        "failing_since": since,
+        "last_error": error,
+    }
+    statements.change(tx, deliveries, {"link_id": link_id}, values)
+
+
+ATTEMPTS_KEPT: Final = timedelta(days=35)
+ANSWER_MAX: Final = 500  # characters
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt that brought no receipt."""
+
+    at: datetime
+    code: str
+    answer: str
+    together: int  # with so many messages, this one among them
+
+
+def note_attempt(
+    tx: Tx, link_id: str, seqs: Sequence[int], *, at: datetime, code: str, answer: str
+) -> None:
+    """Keep what came of an attempt for whoever asks why."""
+    values = {"link_id": link_id, "first_seq": min(seqs), "last_seq": max(seqs), "at": at}
     tx.connection.execute(
-        update(deliveries)
-        .where(deliveries.c.link_id == link_id)
-        .values(failures=failures, next_at=next_at, failing_since=since, last_error=error)
+        insert(delivery_attempts).values(**values, code=code, answer=answer[:ANSWER_MAX])
     )
+
+
+def attempts_at(connection: Connection, link_id: str, seq: int, most: int = 50) -> list[Attempt]:
+    """The last attempts at this message, the newest first."""
+    table = delivery_attempts.c
+    query = (
+        select(table.at, table.code, table.answer, table.last_seq - table.first_seq + 1)
+        .where(table.link_id == link_id, table.first_seq <= seq, table.last_seq >= seq)
+        .order_by(table.n.desc())
+        .limit(most)
+    )
+    return [Attempt(*row) for row in connection.execute(query)]
+
+
+def forget_attempts_before(tx: Tx, before: datetime) -> None:
+    """Drop what is too old to be asked for."""
+    tx.connection.execute(delete(delivery_attempts).where(delivery_attempts.c.at < before))
 
 
 def try_now(tx: Tx, link_id: str) -> None:
     """Do not wait any longer."""
-    tx.connection.execute(
-        update(deliveries).where(deliveries.c.link_id == link_id).values(failures=0, next_at=None)
-    )
+    statements.change(tx, deliveries, {"link_id": link_id}, {"failures": 0, "next_at": None})
 
 
 def let_try(tx: Tx, link_id: str) -> None:
     """Try once more at once; what has failed in a row so far still counts."""
-    tx.connection.execute(
-        update(deliveries).where(deliveries.c.link_id == link_id).values(next_at=None)
-    )
+    statements.change(tx, deliveries, {"link_id": link_id}, {"next_at": None})
 
 
 def claim(tx: Tx, link_id: str, owner: str, now: datetime, until: datetime) -> bool:
     """Take the work of this link for one process; False while another has it."""
-    row = tx.connection.execute(
-        for_update(
-            tx,
-            select(deliveries.c.lease_owner, deliveries.c.lease_until).where(
-                deliveries.c.link_id == link_id
-            ),
-        )
-    ).one_or_none()
+    row = _DELIVERY.lock(tx, link_id=link_id)
     if row is None:
         return False
-    if row.lease_owner not in {None, owner} and row.lease_until > now:
+    if row.lease_owner not in {None, owner} and row.lease_until and row.lease_until > now:
         return False
-    tx.connection.execute(
-        update(deliveries)
-        .where(deliveries.c.link_id == link_id)
-        .values(lease_owner=owner, lease_until=until)
-    )
+    lease = {"lease_owner": owner, "lease_until": until}
+    statements.change(tx, deliveries, {"link_id": link_id}, lease)
     return True
 
 

@@ -143,6 +143,14 @@ def customer(connection: Connection, entry_id: str) -> Customer:
     return found
 
 
+def customer_named(connection: Connection, name: str) -> Customer | None:
+    """The customer in use of exactly this name, the oldest one of several; or None."""
+    table = tables.customers
+    query = select(table).where(table.c.archived_at.is_(None), table.c.name == name)
+    row = connection.execute(query.order_by(table.c.id).limit(1)).first()
+    return None if row is None else Customer(**row._mapping)
+
+
 def site(connection: Connection, entry_id: str) -> CustomerSite:
     """The site. Raises NotFound."""
     found: CustomerSite = _get(connection, CustomerSite, entry_id)

@@ -36,6 +36,8 @@ from hub.storage.tables import (
     client_ratings,
     comments,
     correspondences,
+    desk_numbers,
+    desk_tickets,
     drafts,
     erasure_asks,
     erasures,
@@ -49,8 +51,10 @@ from hub.storage.tables import (
     legal_holds,
     letter_ids,
     letters,
+    mail_acts,
     outbox,
     posts,
+    testimonies,
     ticket_events,
     ticket_tags,
     tickets,
@@ -250,6 +254,7 @@ def drop_ticket(tx: Tx, ticket_id: str, now: datetime) -> Dropped:
             resolution=None,
             reason=None,
             request_reason=None,
+            consent_text=None,
             rating_text=None,
             rating_reply=None,
         )
@@ -307,7 +312,12 @@ def _drop_letters(tx: Tx, ticket_id: str, now: datetime) -> None:
         .where(posts.c.ticket_id == ticket_id, posts.c.state == PostState.QUEUED)
         .values(state=PostState.SKIPPED)
     )
+    run(update(desk_tickets).where(desk_tickets.c.ticket_id == ticket_id).values(error=None))
+    ours = select(handoffs.c.id).where(handoffs.c.ticket_id == ticket_id)
+    run(update(testimonies).where(testimonies.c.handoff_id.in_(ours)).values(facts={}))
+    run(update(mail_acts).where(mail_acts.c.handoff_id.in_(ours)).values(address=GONE))
     threads = select(correspondences.c.id).where(correspondences.c.ticket_id == ticket_id)
+    run(delete(desk_numbers).where(desk_numbers.c.ticket_id == ticket_id))
     run(delete(letter_ids).where(letter_ids.c.correspondence_id.in_(threads)))
     run(delete(correspondences).where(correspondences.c.ticket_id == ticket_id))
 

@@ -49,6 +49,15 @@ def find(connection: Connection, token_hash: str) -> GuestLink | None:
     return None if row is None else GuestLink(**row._mapping)
 
 
+def extend(tx: Tx, token_hash: str, expires_at: datetime) -> None:
+    """Let it open until then."""
+    tx.connection.execute(
+        update(guest_links)
+        .where(guest_links.c.token_hash == token_hash)
+        .values(expires_at=expires_at)
+    )
+
+
 def revoke_all(tx: Tx, ticket_id: str, at: datetime) -> None:
     """No address of this ticket opens anything any more."""
     tx.connection.execute(

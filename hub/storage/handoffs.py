@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, type_coerce, update
 
-from hub.domain.handoff import OVER, Party, State
+from hub.domain.handoff import OVER, Act, Party, State
 from hub.errors import NotFound
 from hub.ids import HandoffId, HopId, LinkId, TicketId
 from hub.storage import statements
 from hub.storage.database import Tx
 from hub.storage.statements import Query, columns_of, itself
-from hub.storage.tables import handoff_events, handoffs, hop_refs, hop_tokens, hops
+from hub.storage.tables import Instant, handoff_events, handoffs, hop_refs, hop_tokens, hops
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class Handoff:
     request_reason: str | None
     request_at: datetime | None
     request_deadline: datetime | None
+    consent: str | None
+    consent_id: str | None
+    consent_text: str | None
+    consent_at: datetime | None
     detached_at: datetime | None
     resolved_at: datetime | None
     confirmed_at: datetime | None
@@ -121,6 +125,18 @@ _BY_ID: Final = Query(
 )
 _OF_TICKET: Final = Query(
     _HANDOFF.where(handoffs.c.ticket_id == bindparam("ticket_id")).order_by(handoffs.c.id),
+    Handoff,
+    party=Party,
+    state=State,
+)
+_IN_STATE: Final = Query(
+    _HANDOFF.where(handoffs.c.party == bindparam("party"), handoffs.c.state == bindparam("state")),
+    Handoff,
+    party=Party,
+    state=State,
+)
+_ASKED: Final = Query(
+    _HANDOFF.where(handoffs.c.party == bindparam("party"), handoffs.c.request.is_not(None)),
     Handoff,
     party=Party,
     state=State,
@@ -201,6 +217,46 @@ def count_open(connection: Connection, link_id: str, party: Party) -> int:
     ).scalar_one()
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What became of one hand-off, as far as a scorecard asks."""
+
+    state: State
+    offered_at: datetime
+    accepted_at: datetime | None
+    resolved_at: datetime | None
+    due_promised: datetime | None
+    score: int | None
+
+
+def past_of(connection: Connection, link_id: str, since: datetime, most: int) -> list[Past]:
+    """The newest hand-offs we offered along this link, and when each was first accepted."""
+    accepted = (
+        select(func.min(handoff_events.c.at))
+        .where(handoff_events.c.handoff_id == handoffs.c.id, handoff_events.c.event == Act.ACCEPT)
+        .correlate(handoffs)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            handoffs.c.state,
+            handoffs.c.offered_at,
+            type_coerce(accepted, Instant),
+            handoffs.c.resolved_at,
+            handoffs.c.due_promised,
+            handoffs.c.score,
+        )
+        .where(
+            handoffs.c.link_id == link_id,
+            handoffs.c.party == Party.PRINCIPAL,
+            handoffs.c.offered_at >= since,
+        )
+        .order_by(handoffs.c.id.desc())
+        .limit(most)
+    )
+    return [Past(State(row[0]), *row[1:]) for row in connection.execute(query)]
+
+
 def is_here(connection: Connection, link_id: str, peer_number: str) -> bool:
     """Whether the principal's ticket of this number is with us, over this link, and not over."""
     found = connection.execute(
@@ -236,14 +292,12 @@ def with_upstream_hops(connection: Connection, hops: list[str]) -> Handoff | Non
 
 def in_state(connection: Connection, party: Party, state: State) -> list[Handoff]:
     """All hand-offs in this state on which we are this party."""
-    query = select(handoffs).where(handoffs.c.party == party, handoffs.c.state == state)
-    return [_handoff(row) for row in connection.execute(query)]
+    return _IN_STATE.all(connection, party=party, state=state)
 
 
 def with_open_request(connection: Connection, party: Party) -> list[Handoff]:
     """Hand-offs with an unanswered request, on which we are this party."""
-    query = select(handoffs).where(handoffs.c.party == party, handoffs.c.request.is_not(None))
-    return [_handoff(row) for row in connection.execute(query)]
+    return _ASKED.all(connection, party=party)
 
 
 def record(

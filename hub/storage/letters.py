@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.storage import statements
@@ -46,6 +46,7 @@ class StoredLetter:
     subject: str | None
     standing: str | None
     outcome: str | None
+    decided: str | None
     ticket_id: str | None
     comment_id: str | None
     settled_at: datetime | None
@@ -168,6 +169,23 @@ def page(
     if before is not None:
         query = query.where(letters.c.id < before)
     return [_letter(row) for row in connection.execute(query)]
+
+
+def count(connection: Connection, state: LetterState) -> int:
+    """How many letters are in this state."""
+    query = select(func.count()).select_from(letters).where(letters.c.state == state)
+    return connection.execute(query).scalar_one()
+
+
+def oldest_stored(connection: Connection) -> datetime | None:
+    """When the oldest letter came that is not read yet."""
+    found: datetime | None = connection.execute(
+        select(letters.c.arrived_at)
+        .where(letters.c.state == LetterState.STORED)
+        .order_by(letters.c.id)
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
 
 
 # --- automatic answers ----------------------------------------------------------------------

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, false, insert, or_, select, update
 
 from hub.errors import NotFound
 from hub.ids import InvitationId, LinkId
@@ -31,6 +31,14 @@ class LinkState(StrEnum):
     VOID = "void"  # the handshake was given up or ran out; nothing was ever agreed
 
 
+class LinkKind(StrEnum):
+    """What there is on the other side of a link."""
+
+    NODE = "node"  # a node of its own
+    MAIL = "mail"  # a mailbox: our node plays the partner's (decision 34)
+    DESK = "desk"  # a desk of the partner's that our bridge works: the same
+
+
 AGREED: Final = frozenset({LinkState.ACTIVE, LinkState.SUSPENDED, LinkState.CLOSED})
 """States of a link that has an agreement and therefore streams."""
 
@@ -50,6 +58,7 @@ class Invitation:
     failures: int
     link_id: LinkId | None
     revoked_at: datetime | None
+    continues_id: LinkId | None  # the mail link whose partner gets a node by it
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +91,17 @@ class Link:
     closed_by_peer_at: datetime | None
     keys_call: bool
     told_version: int | None
+    kind: LinkKind
 
     @property
     def collects(self) -> bool:
         """Whether the peer cannot be called: it makes every call, and collects what is for it."""
-        return not self.peer_base_url
+        return not self.peer_base_url and not self.in_custody
+
+    @property
+    def in_custody(self) -> bool:
+        """Whether the partner has no node: ours speaks for it, on the strength of its word."""
+        return self.kind is not LinkKind.NODE
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +130,32 @@ class LinkKey:
 def _link(row: Any) -> Link:
     values = dict(row._mapping)
     values["state"] = LinkState(values["state"])
+    values["kind"] = LinkKind(values["kind"])
     return Link(**values)
 
 
 _BY_ID: Final = Query(
-    select(*columns_of(links, Link)).where(links.c.id == bindparam("id")), Link, state=LinkState
+    select(*columns_of(links, Link)).where(links.c.id == bindparam("id")),
+    Link,
+    state=LinkState,
+    kind=LinkKind,
+)
+_EVERYONE: Final = Query(
+    select(*columns_of(links, Link)).order_by(links.c.id), Link, state=LinkState, kind=LinkKind
 )
 _KEYS: Final = Query(
     select(*columns_of(link_keys, LinkKey)).where(link_keys.c.link_id == bindparam("link_id")),
     LinkKey,
+)
+
+_OLDER: Final = links.alias()
+_CONTINUED: Final = Query(
+    select(invitations.c.continues_id, links.c.id)
+    .join(links, links.c.id == invitations.c.link_id)
+    .join(_OLDER, _OLDER.c.id == invitations.c.continues_id)
+    .where(links.c.state == LinkState.ACTIVE.value, _OLDER.c.closed_at.is_(None))
+    .order_by(links.c.id),
+    lambda old, new: (LinkId(old), LinkId(new)),
 )
 
 
@@ -168,7 +200,7 @@ def lock(tx: Tx, link_id: str) -> Link:
 
 def everyone(connection: Connection) -> list[Link]:
     """All links, oldest first."""
-    return [_link(row) for row in connection.execute(select(links).order_by(links.c.id))]
+    return _EVERYONE.all(connection)
 
 
 def of_invitation(connection: Connection, invitation_id: str) -> Link | None:
@@ -189,8 +221,14 @@ def lock_of_invitation(tx: Tx, invitation_id: str) -> Link | None:
 
 def in_states(connection: Connection, states: set[LinkState] | frozenset[LinkState]) -> list[Link]:
     """All links in one of these states, oldest first."""
-    query = select(links).where(links.c.state.in_(sorted(states))).order_by(links.c.id)
-    return [_link(row) for row in connection.execute(query)]
+    return _in_states(frozenset(states)).all(connection)
+
+
+@lru_cache(maxsize=64)
+def _in_states(states: frozenset[LinkState]) -> Query[Link]:
+    among = or_(false(), *(links.c.state == one for one in sorted(states)))
+    query = select(*columns_of(links, Link)).where(among).order_by(links.c.id)
+    return Query(query, Link, state=LinkState, kind=LinkKind)
 
 
 def add_key(tx: Tx, key: LinkKey) -> None:
@@ -266,6 +304,11 @@ def open_invitations(connection: Connection) -> list[Invitation]:
         .order_by(invitations.c.id)
     )
     return [Invitation(**row._mapping) for row in connection.execute(query)]
+
+
+def continued(connection: Connection) -> list[tuple[LinkId, LinkId]]:
+    """Mail links whose partner accepted an invitation, each with its new link that is active."""
+    return _CONTINUED.all(connection)
 
 
 def invitation_label(connection: Connection, invitation_id: str) -> str | None:

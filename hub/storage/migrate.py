@@ -18,7 +18,7 @@ from hub.storage.database import sqlite_engine
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The revision this program works with; a test compares it with the migrations."""
 
 _SCRIPTS: Final = Path(__file__).parent / "migrations"

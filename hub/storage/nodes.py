@@ -29,10 +29,12 @@ class Node:
     held_at: datetime | None
 
 
+_NODE: Final = Query(select(*columns_of(node, Node)), Node)
+
+
 def find(connection: Connection) -> Node | None:
     """The node, or None before `hub init`."""
-    row = connection.execute(select(*columns_of(node, Node))).one_or_none()
-    return None if row is None else Node(**row._mapping)
+    return _NODE.one(connection)
 
 
 def change(tx: Tx, **values: Any) -> None:

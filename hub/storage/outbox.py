@@ -122,10 +122,14 @@ def settle_from(tx: Tx, link_id: str, held: int, at: datetime) -> None:
 
 def waits(connection: Connection, link_id: str, type_: str, behind: int) -> bool:
     """Whether a message of this type stands behind this position."""
-    query = select(outbox.c.seq).where(
-        outbox.c.link_id == link_id, outbox.c.seq > behind, outbox.c.type == type_
-    )
-    return connection.execute(query.limit(1)).first() is not None
+    return waiting(connection, link_id, type_, behind) is not None
+
+
+def waiting(connection: Connection, link_id: str, type_: str, behind: int) -> OutboxRow | None:
+    """The first message of this type behind this position."""
+    query = _ROW.where(outbox.c.link_id == link_id, outbox.c.seq > behind, outbox.c.type == type_)
+    row = connection.execute(query.order_by(outbox.c.seq).limit(1)).one_or_none()
+    return None if row is None else _row(row)
 
 
 def has_skipped(connection: Connection, link_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -47,6 +48,7 @@ class Post:
     bounced_at: datetime | None
     bounce: str | None
     erased_at: datetime | None
+    said_id: str | None = None  # the message to a partner without a node that it carries
 
 
 def _post(row: Any) -> Post:
@@ -138,7 +140,21 @@ def page(
     return [_post(row) for row in connection.execute(query)]
 
 
+def on_their_way(connection: Connection, said_ids: Collection[str]) -> set[str]:
+    """Those of these messages whose letters wait for a mail server to take them."""
+    query = select(posts.c.said_id).where(
+        posts.c.said_id.in_(said_ids), posts.c.state == PostState.QUEUED
+    )
+    return {str(one) for one in connection.execute(query).scalars()}
+
+
 def of_comment(connection: Connection, comment_id: str) -> list[Post]:
     """The letters that carry this comment."""
     query = select(posts).where(posts.c.comment_id == comment_id).order_by(posts.c.id)
     return [_post(row) for row in connection.execute(query)]
+
+
+def count(connection: Connection, state: PostState) -> int:
+    """How many letters of ours are in this state."""
+    query = select(func.count()).select_from(posts).where(posts.c.state == state)
+    return connection.execute(query).scalar_one()

@@ -27,6 +27,7 @@ COLUMNS: Final = (
     *("pend_reason", "pend_until", "stops_clock"),
     *("resolution", "resolution_code", "effort_minutes", "reason", "work_started"),
     *("request", "request_id", "request_reason", "request_at"),
+    *("consent", "consent_id", "consent_text", "consent_at"),
     *("resolved_at", "confirmed_at", "closed_at"),
     *("score", "rating_criteria", "rating_text", "rating_rev", "rating_reply", "rating_reply_rev"),
 )
@@ -65,6 +66,7 @@ _SENT: Final[Query[tuple[Any, ...]]] = Query(
     select(outbox.c.id, outbox.c.type, outbox.c.seq, outbox.c.env, outbox.c.data)
     .where(
         outbox.c.handoff_id == bindparam("handoff_id"),
+        outbox.c.link_id == bindparam("link_id"),
         outbox.c.state != DeliveryState.FAILED,  # the peer refused it: no effect there
     )
     .order_by(outbox.c.seq),
@@ -80,6 +82,10 @@ _RECEIVED: Final[Query[tuple[Any, ...]]] = Query(
     .order_by(inbox.c.seq),
     lambda *row: row,
 )
+
+
+def _of(handoff: Handoff) -> dict[str, str]:
+    return {"handoff_id": handoff.id, "link_id": handoff.link_id}
 
 
 def projection(connection: Connection, handoff: Handoff) -> Fields:
@@ -143,7 +149,7 @@ def _told(connection: Connection, handoff: Handoff) -> Fields:
     """
     said = [
         one
-        for one in _messages(_SENT.all(connection, handoff_id=handoff.id), handoff.party) or []
+        for one in _messages(_SENT.all(connection, **_of(handoff)), handoff.party) or []
         if one.type in {"handoff.offer", "handoff.update"}
     ]
     found = fold(said)
@@ -152,7 +158,7 @@ def _told(connection: Connection, handoff: Handoff) -> Fields:
 
 def replayed(connection: Connection, handoff: Handoff) -> Fields | None:
     """What follows from both sides' signed messages alone; None where payloads were erased."""
-    sent = _messages(_SENT.all(connection, handoff_id=handoff.id), handoff.party)
+    sent = _messages(_SENT.all(connection, **_of(handoff)), handoff.party)
     received = _messages(
         _RECEIVED.all(connection, handoff_id=handoff.id, link_id=handoff.link_id),
         handoff.party.other,
@@ -167,7 +173,7 @@ def spoken(connection: Connection, handoff: Handoff) -> list[Said]:
     """Both sides' messages in causal order; those whose payload was erased are left out."""
     found: dict[Party, list[Said]] = {}
     for party, rows in (
-        (handoff.party, _SENT.all(connection, handoff_id=handoff.id)),
+        (handoff.party, _SENT.all(connection, **_of(handoff))),
         (
             handoff.party.other,
             _RECEIVED.all(connection, handoff_id=handoff.id, link_id=handoff.link_id),

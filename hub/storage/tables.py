@@ -260,6 +260,8 @@ alerts = Table(
     Column("facts", JSON, nullable=False),
     Column("at", Instant, nullable=False),
     Column("resolved_at", Instant),
+    Column("seen_at", Instant),  # a person has said that they know
+    Column("seen_by", Text),  # what they are called
     Index("ix_alerts_open", "kind", "subject", "resolved_at"),
 )
 
@@ -279,6 +281,7 @@ invitations = Table(
     Column("failures", Integer, nullable=False, default=0),  # wrong MACs so far
     Column("link_id", String(36)),  # the link it became: used
     Column("revoked_at", Instant),
+    Column("continues_id", String(36)),  # the mail link whose partner gets a node by it
 )
 
 links = Table(
@@ -313,6 +316,7 @@ links = Table(
     # our key set has to be told by a call of its own before anything else may be sent
     Column("keys_call", Boolean, nullable=False, server_default=false()),
     Column("told_version", BigInteger),  # of our key set: confirmed by such a call
+    Column("kind", String(8), nullable=False, server_default="node"),  # what is on the other side
     Index("ix_links_peer_node_id", "peer_node_id"),
     Index("ix_links_state", "state"),
 )
@@ -329,6 +333,18 @@ link_keys = Table(
     Column("not_after", Instant),  # http keys are valid by date
     Column("revoked_at", Instant),  # called off by its owner: nothing new is believed under it
     Column("trusted_seq", BigInteger),  # revoked: its owner vouches up to here, beyond is contested
+)
+
+custodies = Table(
+    "custodies",
+    metadata,
+    # what our node keeps to play the node of a partner that has none (decision 34)
+    Column("link_id", String(36), ForeignKey("links.id"), primary_key=True),
+    Column("message_key", Text, nullable=False),  # seals what the partner says; encrypted
+    Column("address", Text, nullable=False),  # where the partner is reached instead
+    Column("language", String(2), nullable=False),  # in which it is written to
+    Column("told_seq", BigInteger, nullable=False),  # of ours: passed on up to here
+    Column("successor_id", String(36)),  # the link with the node that the partner has now
 )
 
 own_keys = Table(
@@ -553,6 +569,20 @@ handoff_streams = Table(
     Column("in_hhead", String(43), nullable=False, default=""),
 )
 
+delivery_attempts = Table(
+    "delivery_attempts",
+    metadata,
+    # Attempts that brought no receipt; what came of the last one, its receipt says.
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
+    Column("first_seq", BigInteger, nullable=False),  # of the messages that were sent together
+    Column("last_seq", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("code", Text, nullable=False),  # of the error
+    Column("answer", Text, nullable=False),  # what the peer said, or what happened instead
+    Index("ix_delivery_attempts_link", "link_id", "at"),
+)
+
 receipts = Table(
     "receipts",
     metadata,
@@ -704,6 +734,10 @@ handoffs = Table(
     Column("request_reason", Text),
     Column("request_at", Instant),
     Column("request_deadline", Instant),
+    Column("consent", String(8)),  # to hand the work on: asked | granted | refused; null: never
+    Column("consent_id", String(36)),  # of the question
+    Column("consent_text", Text),  # what was said last: why it is asked, or why not
+    Column("consent_at", Instant),  # when
     Column("detached_at", Instant),
     Column("resolved_at", Instant),
     Column("confirmed_at", Instant),
@@ -760,6 +794,20 @@ legal_holds = Table(
     Column("ticket_id", String(36), ForeignKey("tickets.id"), primary_key=True),
     Column("reason", Text, nullable=False),  # told to peers that ask for an erasure
     Column("at", Instant, nullable=False),
+)
+
+held_offers = Table(
+    "held_offers",
+    metadata,
+    # Offers our people made that wait some seconds for second thoughts: nothing is signed yet.
+    Column("id", String(36), primary_key=True),  # the hand-off it will be
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), nullable=False, index=True),
+    Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
+    Column("wish", JSON, nullable=False),  # what was said beside the two above
+    Column("actor", String(36), nullable=False),
+    Column("display", Text, nullable=False),  # what they are called
+    Column("role", String(16), nullable=False),
+    Column("leaves_at", Instant, nullable=False, index=True),
 )
 
 handoff_events = Table(
@@ -963,6 +1011,36 @@ saved_views = Table(
     Index("ix_saved_views_agent_id", "agent_id"),
 )
 
+notice_choices = Table(
+    "notice_choices",
+    metadata,
+    # what a person wants to be told of, and how; who never chose has the usual
+    Column("agent_id", String(36), ForeignKey("agents.id"), primary_key=True),
+    Column("off", JSON, nullable=False),  # [kind, way] that they do not want
+    Column("digest", String(8), nullable=False),
+    Column("quiet_from", Integer),  # minutes of their day; null: no quiet hours
+    Column("quiet_to", Integer),
+    Column("looked_at", Instant),  # what waited then was there before: no news
+    Column("mailed_at", Instant),
+)
+
+notices = Table(
+    "notices",
+    metadata,
+    # that something waits for a person, and where; never what was said
+    Column("id", String(36), primary_key=True),
+    Column("agent_id", String(36), ForeignKey("agents.id"), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("subject", String(120), nullable=False),  # what it is about: told once
+    Column("ticket_id", String(36)),
+    Column("at", Instant, nullable=False),
+    Column("shown", Boolean, nullable=False),  # in the console
+    Column("mail", String(8), nullable=False),  # none, waits, sent
+    Column("read_at", Instant),
+    UniqueConstraint("agent_id", "kind", "subject"),
+    Index("ix_notices_mail", "mail", "agent_id"),
+)
+
 macros = Table(
     "macros",
     metadata,
@@ -1057,6 +1135,7 @@ letters = Table(
     Column("subject", Text),
     Column("standing", String(8)),  # whether the author's domain stands for it
     Column("outcome", String(12)),
+    Column("decided", String(12)),  # the outcome a person decided on, where nobody else could
     Column("ticket_id", String(36)),
     Column("comment_id", String(36)),
     Column("settled_at", Instant),
@@ -1082,7 +1161,10 @@ correspondences = Table(
     Column("newest_id", Text),  # message id that the next letter of ours answers
     Column("began_at", Instant, nullable=False),
     Column("ended_at", Instant),  # the person has no part in the ticket any more
-    UniqueConstraint("ticket_id", "address"),
+    # empty: a requester. Else a partner without a node, about this hand-off
+    Column("handoff_id", String(36), nullable=False, server_default=""),
+    UniqueConstraint("ticket_id", "address", "handoff_id"),
+    Index("ix_correspondences_handoff_id", "handoff_id"),
 )
 
 letter_ids = Table(
@@ -1118,9 +1200,67 @@ posts = Table(
     Column("bounced_at", Instant),
     Column("bounce", Text),  # what the report said
     Column("erased_at", Instant),
+    Column("said_id", String(36)),  # the message to a partner without a node that it carries
+    Index("ix_posts_said_id", "said_id"),
     Index("ix_posts_state", "state", "next_at"),
     Index("ix_posts_comment_id", "comment_id"),
     Index("ix_posts_ticket_id", "ticket_id"),
+)
+
+desk_numbers = Table(
+    "desk_numbers",
+    metadata,
+    # tickets of customers who only mail: the number of their desk is a ticket of ours
+    Column("profile", String(40), primary_key=True),  # which desk, by the name of its profile
+    Column("number", String(200), primary_key=True),  # theirs
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), nullable=False),
+    Column("correspondence_id", String(36), ForeignKey("correspondences.id"), nullable=False),
+    Column("answers", Text),  # message id of their last letter: what ours refer to
+    Column("last_line", Text, nullable=False),  # of our answers, as their desk wants it
+    Index("ix_desk_numbers_ticket_id", "ticket_id"),
+    Index("ix_desk_numbers_correspondence_id", "correspondence_id"),
+)
+
+mail_acts = Table(
+    "mail_acts",
+    metadata,
+    # links in letters to partners without a node: each does one thing, once
+    Column("id", String(36), primary_key=True),  # with our key it makes the token
+    Column("token_hash", String(64), nullable=False, unique=True),  # SHA-256, hex
+    Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
+    Column("handoff_id", String(36), nullable=False),
+    Column("act", String(12), nullable=False),
+    Column("address", Text, nullable=False),  # to whom it was sent
+    Column("cause_id", String(36)),  # the message of ours that it answers, where it answers one
+    Column("made_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("used_at", Instant),
+    Column("message_id", String(36)),  # what the partner said with it
+    Index("ix_mail_acts_handoff_id", "handoff_id"),
+)
+
+testimonies = Table(
+    "testimonies",
+    metadata,
+    # on the strength of what our node sealed a message of a partner that has none
+    Column("message_id", String(36), primary_key=True),
+    Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
+    Column("handoff_id", String(36), nullable=False),
+    Column("way", String(8), nullable=False),  # letter | page | rule
+    Column("letter_id", String(36)),
+    Column("facts", JSON, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_testimonies_handoff_id", "handoff_id"),
+    Index("ix_testimonies_letter_id", "letter_id"),
+)
+
+reminders = Table(
+    "reminders",
+    metadata,
+    # what a partner without a node was reminded of: each stage once
+    Column("handoff_id", String(36), primary_key=True),
+    Column("stage", String(24), primary_key=True),
+    Column("at", Instant, nullable=False),
 )
 
 answered = Table(
@@ -1141,6 +1281,135 @@ mailbox_cursors = Table(
     Column("looked_at", Instant),
     Column("failing_since", Instant),
     Column("last_error", Text),
+)
+
+# --- desks --------------------------------------------------------------------------------
+
+desks = Table(
+    "desks",
+    metadata,
+    # foreign systems that tickets come from, go to, or are shown in
+    Column("id", String(36), primary_key=True),
+    Column("name", String(40), nullable=False, unique=True),  # of its folder, and in commands
+    Column("role", String(16), nullable=False),
+    Column("template", String(64), nullable=False),  # the kind of desk its description says
+    Column("enabled", Boolean, nullable=False, server_default=false()),
+    Column("enabled_at", Instant),  # what was made before is filled in only on request
+    Column("published", Integer),  # the version that works; null: none yet
+    Column("cursor", Text),  # how far we have read over there; null: not begun
+    Column("looked_at", Instant),  # the last reading that went well
+    Column("next_at", Instant),  # no reading before
+    Column("push_after", Instant),  # it asked us to wait: nothing is written before
+    Column("mirrored_at", Instant),  # tickets made before have a pair, if the rules want one
+    Column("failing_since", Instant),
+    Column("failures", Integer, nullable=False, default=0),  # in a row
+    Column("error", JSON(none_as_null=True)),  # {code, told, facts}: of the last failure
+    Column("created_at", Instant, nullable=False),
+    Column("removed_at", Instant),
+)
+
+desk_versions = Table(
+    "desk_versions",
+    metadata,
+    Column("desk_id", String(36), ForeignKey("desks.id"), primary_key=True),
+    Column("n", Integer, primary_key=True),
+    Column("settings", Text, nullable=False),  # desk.yaml, as it was
+    Column("description", Text, nullable=False),  # description.yaml, as it was
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),  # display name
+    Column("withdrawn_at", Instant),  # rolled back then
+)
+
+desk_secrets = Table(
+    "desk_secrets",
+    metadata,
+    Column("desk_id", String(36), ForeignKey("desks.id"), primary_key=True),
+    Column("name", String(64), primary_key=True),
+    Column("value", Text, nullable=False),  # encrypted with the node's key
+    Column("at", Instant, nullable=False),
+)
+
+desk_tickets = Table(
+    "desk_tickets",
+    metadata,
+    # our ticket X is their ticket Y
+    Column("id", String(36), primary_key=True),
+    Column("desk_id", String(36), ForeignKey("desks.id"), nullable=False),
+    Column("ticket_id", String(36), ForeignKey("tickets.id"), nullable=False),
+    Column("external_id", String(200)),  # null: to be made over there
+    Column("number", Text, nullable=False, server_default=""),  # what people there call it
+    Column("url", Text, nullable=False, server_default=""),
+    Column("state", String(8), nullable=False),
+    Column("base", JSON, nullable=False),  # {field: [ours, theirs]} that were last accounted for
+    Column("updated_there", Instant),  # of the newest state over there that was taken
+    Column("print", String(43)),  # of all of it, to know at once that nothing changed
+    Column("changed", Integer, nullable=False, default=0),  # counts changes here
+    Column("told", Integer, nullable=False, default=0),  # those that are over there
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),
+    Column("error", JSON(none_as_null=True)),  # {code, told, facts}: why it waits
+    Column("made_at", Instant, nullable=False),
+    UniqueConstraint("desk_id", "ticket_id"),
+    UniqueConstraint("desk_id", "external_id"),
+    Index("ix_desk_tickets_ticket_id", "ticket_id"),
+    Index("ix_desk_tickets_state", "state", "desk_id"),
+)
+
+desk_items = Table(
+    "desk_items",
+    metadata,
+    # comments and files that both sides have, or that are on their way over there
+    Column("pair_id", String(36), ForeignKey("desk_tickets.id"), primary_key=True),
+    Column("kind", String(4), primary_key=True),  # cmt | att
+    Column("local_id", String(48), primary_key=True),  # a correction has a suffix
+    Column("external_id", String(200)),  # null: on its way
+    Column("ours", Boolean, nullable=False),  # where it was written first
+    Column("rev", Integer, nullable=False, default=1),
+    Column("print", String(43), nullable=False),  # of the text, or of name and size
+    Column("at", Instant, nullable=False),
+    UniqueConstraint("pair_id", "kind", "external_id"),
+)
+
+desk_looks = Table(
+    "desk_looks",
+    metadata,
+    # tickets over there to be looked at: a webhook said so, or reading one failed
+    Column("desk_id", String(36), ForeignKey("desks.id"), primary_key=True),
+    Column("external_id", String(200), primary_key=True),
+    Column("asked", Integer, nullable=False, default=1),  # counts the wishes
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_at", Instant),  # null: at once
+    Column("parked", Boolean, nullable=False, server_default=false()),  # waits for a person
+    Column("error", JSON(none_as_null=True)),
+    Column("at", Instant, nullable=False),
+)
+
+desk_unknown = Table(
+    "desk_unknown",
+    metadata,
+    # words over there that no table translates, until somebody adds them
+    Column("desk_id", String(36), ForeignKey("desks.id"), primary_key=True),
+    Column("field", String(64), primary_key=True),
+    Column("value", String(200), primary_key=True),
+    Column("external_id", String(200), nullable=False),  # where it was seen last
+    Column("first_at", Instant, nullable=False),
+    Column("last_at", Instant, nullable=False),
+    Column("times", Integer, nullable=False),
+)
+
+desk_calls = Table(
+    "desk_calls",
+    metadata,
+    # the log of requests: addresses without query and secrets, never a body
+    Column("n", Integer, primary_key=True, autoincrement=True),
+    Column("desk_id", String(36), ForeignKey("desks.id"), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("method", String(8), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("status", Integer),  # null: no answer
+    Column("took_ms", Integer, nullable=False),
+    Column("error", String(64)),
+    Index("ix_desk_calls_desk_id", "desk_id", "n"),
 )
 
 Index("ix_outbox_pending", outbox.c.link_id, outbox.c.state, outbox.c.seq)

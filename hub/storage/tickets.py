@@ -21,7 +21,7 @@ from hub.domain.ticket import (
 )
 from hub.errors import NotFound
 from hub.ids import TicketId
-from hub.storage import counters, search, statements
+from hub.storage import counters, desk_tickets, search, statements
 from hub.storage.database import Tx
 from hub.storage.statements import Query
 from hub.storage.tables import tickets
@@ -124,6 +124,7 @@ def add(tx: Tx, ticket: Ticket) -> None:
     tx.connection.execute(insert(tickets).values(**_columns(values)))
     search.add(tx, ticket.id, ticket.id, *search.texts(ticket))
     tx.wake(CHANGED_TOPIC)
+    tx.wake(desk_tickets.TOPIC)  # a desk of ours may want to have it
 
 
 def change(tx: Tx, ticket_id: TicketId, *, updated_at: datetime, **changes: Any) -> None:
@@ -132,6 +133,7 @@ def change(tx: Tx, ticket_id: TicketId, *, updated_at: datetime, **changes: Any)
     statements.change(tx, tickets, {"id": ticket_id}, values)
     if not _FOUND_BY.isdisjoint(changes):
         search.change(tx, ticket_id, *search.texts(get(tx.connection, ticket_id)))
+    desk_tickets.mark(tx, ticket_id)
     tx.wake(CHANGED_TOPIC)
 
 
@@ -139,6 +141,7 @@ def touch(tx: Tx, ticket_id: TicketId, at: datetime) -> None:
     """Something happened on the ticket: note it, and lock the row. Raises NotFound."""
     if statements.change(tx, tickets, {"id": ticket_id}, {"updated_at": at}) == 0:
         raise NotFound("not_found", "There is no such ticket.")
+    desk_tickets.mark(tx, ticket_id)
     tx.wake(CHANGED_TOPIC)
 
 
