@@ -69,6 +69,8 @@ TYPES: Final[Mapping[str, PayloadType]] = {
         _handoff("rating.set", must=False),
         _handoff("rating.reply", must=False),
         _handoff("subcontract.notice", must=False),
+        _handoff("subcontract.ask"),
+        _handoff("subcontract.answer"),
         _handoff("data.erase"),
         _handoff("data.erased", must=False),
         _link("link.suspend"),

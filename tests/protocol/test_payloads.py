@@ -339,7 +339,7 @@ def test_what_the_contract_says_about_types() -> None:
         compares = name in {"link.checkpoint", "link.differences"}
         if family in {"handoff", "comment", "link"}:
             assert kind.must is not compares
-        if family in {"rating", "subcontract", "message"} or name == "file.status":
+        if family in {"rating", "message"} or name in {"file.status", "subcontract.notice"}:
             assert not kind.must
 
 
