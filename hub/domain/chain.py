@@ -78,7 +78,7 @@ def check_subcontracting(upstream: Direction, *, consented: bool) -> None:
         raise Refused(
             "consent_missing",
             "The agreement allows this work to be handed on only with the principal's consent.",
-            hint="Ask the principal first.",
+            hint="Ask the principal first: hub ticket ask-consent",
         )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from hub.domain.comment import Visibility
+from hub.domain.desk_letter import OVER, DeskLetter
 from hub.domain.letter import Automatic, Letter, Standing
 
 HOPS_MAX: Final = 3  # hubs that a letter may have gone through
@@ -41,6 +42,8 @@ class Known:
     seen: bool  # the same letter came before
     ours: bool  # it carries our own mark
     report_of_ours: bool  # a report that came to where the bounces of a letter of ours go
+    desk_ticket: bool = False  # the desk's number is a ticket of ours
+    desk_echo: bool = False  # the desk only says what we said there
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ LABELS: Final = {
     "author": "It has no author that can be told for certain.",
     "size": "It is too large and stays in its mailbox.",
     "hops": "It went through too many hubs.",
+    "number": "It comes from a customer's desk, but no number is found in it.",
+    "slow": "A pattern of the profile of this customer's desk took too long.",
 }
 """Why a letter is held for a person; message ids."""
 
@@ -83,6 +88,8 @@ def judge(letter: Letter, standing: Standing, known: Known) -> Judgement:
     if known.token_unknown or known.token_ended:
         return Judgement(Outcome.HELD, why=LABELS["token"])
     proven = standing is Standing.ALIGNED
+    if letter.desk is not None:
+        return _of_desk(letter.desk, standing, known)
     if known.by_token is not None:
         return _to_token(letter, standing, known.by_token, proven=proven)
     if known.by_reference is not None:
@@ -99,6 +106,26 @@ def judge(letter: Letter, standing: Standing, known: Known) -> Judgement:
     if letter.automatic is Automatic.ABSENCE:
         return Judgement(Outcome.NOTHING)
     return Judgement(Outcome.TICKET, answer=letter.automatic is None, proven=proven)
+
+
+def _of_desk(desk: DeskLetter, standing: Standing, known: Known) -> Judgement:
+    """A letter of a customer's desk: its number says where it belongs, its domain who wrote it."""
+    proven = standing is Standing.ALIGNED
+    if standing is Standing.FAILED:
+        return Judgement(Outcome.HELD, why=LABELS["failed"])
+    if desk.too_slow:
+        return Judgement(Outcome.HELD, why=LABELS["slow"])
+    if not desk.number:
+        return Judgement(Outcome.HELD, why=LABELS["number"])
+    if not known.desk_ticket:
+        if desk.status in OVER:
+            return Judgement(Outcome.NOTHING)  # the end of something we never had
+        return Judgement(Outcome.TICKET, proven=proven)
+    if not proven:
+        return Judgement(Outcome.HELD, why=LABELS["thread"])
+    if known.desk_echo:
+        return Judgement(Outcome.NOTHING)
+    return Judgement(Outcome.REPLY, Visibility.CLIENT, proven=True)
 
 
 def _to_token(letter: Letter, standing: Standing, address: str, *, proven: bool) -> Judgement:

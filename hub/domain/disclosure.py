@@ -17,7 +17,7 @@ from typing import Final, NoReturn, TypeAlias, final
 from hub.domain.agreement import Direction, DisclosureClass
 from hub.domain.attachment import Attachment
 from hub.domain.chain import Notice
-from hub.domain.comment import Author, Comment, Role, may_travel
+from hub.domain.comment import Author, Comment, Role, Visibility, may_reach_client, may_travel
 from hub.domain.handoff import Party
 from hub.domain.lengths import DATA_MAX, FILES_MAX, SHORT_MAX, wire_size
 from hub.domain.ticket import Asset, Contact, Priority, Site, Ticket
@@ -139,8 +139,11 @@ def offer_view(
     handed_off_at: datetime,
     hop_limit: int,
     service: str = "",
+    continues: Mapping[str, object] | None = None,
 ) -> PublicView:
     """The payload of `handoff.offer`.
+
+    `continues` is what the contractor itself said of this work before it had a node.
 
     `files` are the ticket's own; of those that may leave it names the first batch of
     `file_batches`, the caller sends the others with `file_view`. `due` is what we ask for
@@ -160,6 +163,7 @@ def offer_view(
             "hop_limit": hop_limit,
             "valid_until": valid_until,
             "files": [_file(one) for one in batches[0]] if batches else [],
+            "continues": continues,
         },
     )
 
@@ -468,6 +472,8 @@ _SAID: Final[Mapping[str, frozenset[str]]] = {
     "handoff.retract_request": frozenset({"request_id", "reason"}),
     "handoff.retract_refused": frozenset({"request_id", "text"}),
     "handoff.plan": frozenset({"eta", "assignee", "number", "due_promised", "stage", "plan"}),
+    "subcontract.ask": frozenset({"request_id", "reason"}),
+    "subcontract.answer": frozenset({"request_id", "granted", "text"}),
     "file.redact": frozenset({"attachment_id", "at", "reason"}),
     "file.status": frozenset({"sha256", "attachment_id", "status", "reason"}),
     "rating.set": frozenset({"score", "criteria", "text", "rev"}),
@@ -570,11 +576,12 @@ def preview(
     withhold: Withheld,
     *,
     due: datetime | None = None,
+    kept: Sequence[Attachment] = (),
 ) -> Preview:
     """What an offer of this ticket would tell the contractor, and what would stay and why.
 
     Read off the very members that `offer_view` sends. Empty parts of the ticket appear in
-    neither list.
+    neither list. `kept` are files that our people leave out this time.
     """
     shown = _shown(direction, Party.PRINCIPAL, withhold)
     leaves: list[tuple[str, str | datetime]] = [("Title", ticket.title)]
@@ -595,6 +602,7 @@ def preview(
         else:
             own = _why_file_stays(file, direction)
             stays.append((file.name, own or _why(DisclosureClass.FILES, withhold)))
+    stays += [(file.name, WITHHELD) for file in kept]
     names = DisclosureClass.AUTHOR_NAMES
     if names in shown:
         leaves.append((LABELS[names], SHOWN_WITH_COMMENTS))
@@ -639,6 +647,82 @@ def _lines(label: str, value: object) -> Iterable[tuple[str, str | datetime]]:
                 yield label, one["text"]
             else:
                 yield one["name"], one["value"]
+
+
+# --- foreign desks -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeskReader:
+    """Who reads what is written on one foreign desk, as far as it decides what may be."""
+
+    of_customer: bool = False  # the requester's company reads it
+    of_ours: bool = False  # only our own people do
+    notes: bool = False  # a rule says that our internal notes go there; never without `of_ours`
+    names: bool = False  # our people are named
+
+    def may_have(self, visibility: Visibility) -> bool:
+        """Whether a comment or a file of this visibility may be written there."""
+        if visibility is Visibility.INTERNAL:
+            return self.of_ours and self.notes
+        return may_travel(visibility) or (self.of_customer and may_reach_client(visibility))
+
+
+def desk_ticket_view(ticket: Ticket, reader: DeskReader) -> PublicView:
+    """What a desk is told of a ticket itself.
+
+    The customer's desk said most of it to us; a contractor gets what an offer with these classes
+    gives; our own people also whom to call. The requester goes nowhere.
+    """
+    members: dict[str, object] = {
+        "number": ticket.number,
+        "title": ticket.title,
+        "description": ticket.description,
+        "priority": ticket.priority,
+        "status": ticket.status,
+        "due": ticket.due_at,
+        "site": _site(ticket.site),
+        "asset": _asset(ticket.asset),
+    }
+    if reader.of_ours:
+        members |= {"contact": _contact(ticket.contact), "checklist": _checklist(ticket)}
+    return _view("desk.ticket", members)
+
+
+def desk_comment_view(comment: Comment, reader: DeskReader, company: str) -> PublicView:
+    """What a desk is told of a comment. Raises `Refused(not_public)`."""
+    if not reader.may_have(comment.visibility):
+        raise Refused("not_public", "Only public comments leave this company.")
+    return _view(
+        "desk.comment",
+        {
+            "comment_id": comment.comment_id,
+            "body": comment.body,
+            "author": _desk_author(comment.author, reader, company),
+            "public": comment.visibility is not Visibility.INTERNAL,
+            "rev": comment.rev,
+        },
+    )
+
+
+def desk_words_view(text: str, company: str) -> PublicView:
+    """Words the node itself says on a desk, about what everybody there may know."""
+    return _view("desk.comment", {"body": text, "author": company, "public": True})
+
+
+def desk_file_view(file: Attachment, reader: DeskReader) -> PublicView:
+    """What a desk is told of a file. Raises `Refused(not_public)`."""
+    if not reader.may_have(file.visibility):
+        raise Refused("not_public", "Only public files leave this company.")
+    return _view("desk.file", {**_file(file), "public": file.visibility is not Visibility.INTERNAL})
+
+
+def _desk_author(author: Author, reader: DeskReader, company: str) -> str:
+    """Our people by name where that is wanted; whoever else speaks, we say it."""
+    name = _display(author)
+    if author.account != company:  # a partner: only our own people may know of it
+        return f"{name} ({author.account})"[:SHORT_MAX] if reader.of_ours and name else company
+    return name if reader.names and name and author.role is Role.AGENT else company
 
 
 # --- making a view -------------------------------------------------------------------------

@@ -54,3 +54,16 @@ def check_content(size: int) -> None:
             hint="Put the longest one into a file.",
             because=f"{size} bytes of {CONTENT_MAX}",
         )
+
+
+def shortened(text: str, characters: int, size: int) -> str:
+    """The text within both bounds, of characters and of bytes; a mark says that it is cut."""
+    text = text.rstrip()
+    if len(text) <= characters and len(text.encode()) <= size:
+        return text
+    room = size - len(_CUT.encode())
+    kept = text[: characters - len(_CUT)].encode()[:room].decode(errors="ignore")
+    return kept + _CUT
+
+
+_CUT: Final = "\n\n[…]"

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from hub.domain.desk_letter import DeskLetter
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -91,6 +93,8 @@ class Letter:
     list_id: str
     language: str  # ru | en, by its words
     fingerprint: str  # the same for two arrivals of one letter
+    lines: tuple[tuple[str, str], ...] = ()  # header lines by which programs are told apart
+    desk: DeskLetter | None = None  # what it says by the profile that knows it
 
 
 class Standing(StrEnum):

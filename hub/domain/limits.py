@@ -181,6 +181,7 @@ def registrable_domain(host: str) -> str:
 _MIB: Final = 1024 * 1024
 _READ_TWICE: Final = 3  # raw bytes, their text, and the values read from it
 _BUCKET_BYTES: Final = 300  # of a network or link we remember the rate of
+_RATES: Final = 3  # strangers, what was disproved, links
 _ROW_BYTES: Final = 72 * 1024  # of a stored message: payload, envelope, columns
 _BATCH_BYTES: Final = 1 * _MIB
 _FILE_CHUNK_BYTES: Final = 256 * 1024
@@ -199,7 +200,7 @@ def worst_memory(limits: Mapping[str, float]) -> dict[str, int]:
         "deliveries": lanes * (_BATCH_BYTES + int(limits["peer_answer_bytes"])) * _READ_TWICE,
         "file_pulls": pulls * _FILE_CHUNK_BYTES,
         "file_answers": int(limits["file_answers_at_once"]) * 2 * _FILE_CHUNK_BYTES,
-        "rates": int(limits["networks_remembered"]) * _BUCKET_BYTES,
+        "rates": int(limits["networks_remembered"]) * _RATES * _BUCKET_BYTES,
     }
 
 

@@ -1,12 +1,13 @@
 """Who may do what: one table of roles and permissions, and nobody may what is not in it.
 
 The console, programs' tokens and the command line ask this table, and so do actions: a door that
-forgets to ask opens nothing. A token's scopes narrow what its agent's role may, never widen it.
+forgets to ask opens nothing. A token's scopes are permissions too: they narrow what its agent's
+role may, never widen it. On whose tickets somebody works, teams say (docs/decisions/0026).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -85,3 +86,28 @@ ALLOWED: Final[Mapping[str, frozenset[Permission]]] = {
 def may(role: str, permission: Permission) -> bool:
     """Whether somebody of this role may do this."""
     return permission in ALLOWED.get(role, frozenset())
+
+
+def works_on(
+    agent_id: str, teams: Collection[str], *, assignee: str | None, team: str | None
+) -> bool:
+    """Whether a ticket of this assignee and team is for an agent in these teams to work on."""
+    return team is None or team in teams or assignee == agent_id
+
+
+SCOPES: Final = tuple(one for one in Permission if one is not Permission.PROFILE)
+"""What a token can be made for. A person's own password, sessions and tokens are for no program."""
+
+INCLUDES: Final[Mapping[Permission, frozenset[Permission]]] = {
+    Permission.TICKETS_READ: frozenset({Permission.DIRECTORIES_READ}),
+    Permission.TICKETS_WRITE: frozenset({Permission.TICKETS_WORK, Permission.DIRECTORIES_WRITE}),
+    Permission.ADMIN: frozenset({Permission.RULES_WRITE, Permission.DESKS_WRITE}),
+}
+"""Scopes that open more than their own name: what they opened before there were finer ones."""
+
+
+def within(scopes: Iterable[str], role: str) -> frozenset[Permission]:
+    """What a token with these scopes opens as long as its agent has this role."""
+    known = {Permission(one) for one in scopes if one in SCOPES}
+    wide = known.union(*(INCLUDES.get(one, frozenset()) for one in known))
+    return frozenset(one for one in wide if may(role, one))

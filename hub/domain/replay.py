@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hub.domain.chain import LONGEST
+from hub.domain.consent import Consent, answered, check_ask
 from hub.domain.handoff import PEN, Act, Party, Request, State, after, check_request
 from hub.domain.ticket import Asset, Contact, Priority, Site
 from hub.errors import Refused
@@ -249,6 +250,30 @@ def _answered(fields: Fields, one: Said) -> None:
         _close_request(fields)
 
 
+def _consent_asked(fields: Fields, one: Said) -> None:
+    try:
+        check_ask(one.by, State(fields["state"]), fields.get("consent"))
+    except Refused:
+        return
+    fields |= {
+        "consent": Consent.ASKED.value,
+        "consent_id": one.said["request_id"],
+        "consent_text": one.said["reason"],
+        "consent_at": one.at,
+    }
+
+
+def _consent_answered(fields: Fields, one: Said) -> None:
+    if one.by is not Party.PRINCIPAL or fields.get("consent") != Consent.ASKED:
+        return
+    if fields["consent_id"] == one.said["request_id"]:
+        fields |= {
+            "consent": answered(one.said["granted"]).value,
+            "consent_text": one.said.get("text"),
+            "consent_at": one.at,
+        }
+
+
 def _updated(fields: Fields, one: Said) -> None:
     fields |= _content(one.said)
     if "due_requested" in one.said:
@@ -324,6 +349,8 @@ _OTHERS: Final[Mapping[str, Callable[[Fields, Said], None]]] = {
     "handoff.retract_request": _asked,
     "handoff.cancel_refused": _answered,
     "handoff.retract_refused": _answered,
+    "subcontract.ask": _consent_asked,
+    "subcontract.answer": _consent_answered,
     "handoff.update": _updated,
     "handoff.plan": _planned,
     "rating.set": _rated,

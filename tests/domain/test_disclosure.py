@@ -675,6 +675,8 @@ STATEMENTS: dict[str, dict[str, object]] = {
     "handoff.retract_request": {"request_id": ASK, "reason": "Forgot a screw"},
     "handoff.retract_refused": {"request_id": ASK, "text": "Leave it"},
     "handoff.plan": {"eta": NOW, "stage": "diagnosis"},
+    "subcontract.ask": {"request_id": ASK, "reason": "Nobody is free"},
+    "subcontract.answer": {"request_id": ASK, "granted": False, "text": "Only you"},
     "file.redact": {"attachment_id": an_id("att"), "at": NOW, "reason": "wrong photo"},
     "file.status": {
         "attachment_id": an_id("att"),
