@@ -40,6 +40,8 @@ POINTS: Final[dict[str, str]] = {
     "collect.before_receipt": "it is stored and receipted, the receipt has not left",
     "collect.after_receipt": "the peer has taken the receipt, this process does not know",
     "collect.keys_taken": "the peer's new keys are taken, it does not know that",
+    # foreign desks
+    "bridge.written": "something of ours is on the desk, nothing here says so",
     # files
     "blobs.chunk_taken": "a piece of an upload is written, more is to come",
     "blobs.synced": "a whole upload is on disk under a passing name",

@@ -347,6 +347,16 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "only a part of the log of {who} is shown, from position {first}",
         "показана только часть журнала стороны «{who}», начиная с позиции {first}",
     ),
+    "custody": (
+        (
+            "{who} had no node: {other} sealed its messages for it, {count} of them on the "
+            "strength of letters and pages that are named here"
+        ),
+        (
+            "У стороны «{who}» не было узла: её сообщения запечатывала сторона «{other}»; из них "
+            "на основании названных здесь писем и страниц: {count}"
+        ),
+    ),
     "files_named": (
         "{count} file(s) are named by their digest only",
         "файлов, которые только названы хешем: {count}",
@@ -1278,7 +1288,44 @@ class LinkCheck:
         self._replay(view)
         view.timeline = list(_merged(*(view.logs[side] for side in SIDES)))
         self._find(view)
+        self._find_custody(view)
         return view
+
+    def _find_custody(self, view: LinkView) -> None:
+        """What stands behind messages that one side's node sealed for the other, which had none.
+
+        A letter that is named and here is the very one; what it says is for people to compare.
+        """
+        name, named = self._entry("custody.ndjson"), set[str]()
+        if name not in self._manifest.entries:
+            return
+        agreed = Members(strict_json(self._read(self._entry("agreement.json")), MAX_DATA))
+        offer = strict_json(agreed.nested("offers").text("invitee", MAX_DATA), MAX_DATA)
+        if "custody" not in offer:
+            raise Altered(name, "malformed", why="the agreement says nothing of it")
+        known = {one.id for one in view.timeline if one.side == "invitee"}
+        for line in self._lines("custody.ndjson"):
+            try:
+                if line.an_id("message", "msg_") not in known:
+                    raise Flaw("about a message that is not here")
+                line.text("way", 8)
+                line.instant("at")
+                if "letter" in line.raw:
+                    named.add(line.nested("letter").digest("sha256"))
+            except Flaw as flaw:
+                raise Altered(name, "malformed", why=flaw) from None
+        for entry, (_size, digest) in self._manifest.entries.items():
+            if not entry.startswith(self._entry("letters/")):
+                continue
+            here = b64url(bytes.fromhex(entry[-68:-4]))
+            if here != digest or here not in named:
+                raise Altered(entry, "blob")
+        facts = {
+            "who": view.name("invitee"),
+            "other": view.name("inviter"),
+            "count": sum(1 for _line in self._lines("custody.ndjson")),
+        }
+        view.findings.append(Said("custody", view.part.link, facts))
 
     def _entry(self, name: str) -> str:
         return f"{self._part.folder}/{name}"
@@ -2000,6 +2047,7 @@ def _contents(archive: Archive, manifest: Manifest, findings: list[Said]) -> lis
 
 LINK_ENTRIES: Final = (
     "agreement.json",
+    "custody.ndjson",
     "forks.ndjson",
     "invitee.ndjson",
     "inviter.ndjson",
@@ -2013,6 +2061,9 @@ LINK_ENTRIES: Final = (
 def _belongs(name: str, manifest: Manifest) -> bool:
     if name in FREE or re.fullmatch(r"blobs/[0-9a-f]{64}", name):
         return True
+    folder, _, entry = name.partition("/letters/")
+    if entry and re.fullmatch(r"[0-9a-f]{64}\.eml", entry):
+        return any(folder == part.folder for part in manifest.parts)
     return any(
         name == f"{part.folder}/{entry}" for part in manifest.parts for entry in LINK_ENTRIES
     )

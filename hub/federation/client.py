@@ -11,7 +11,7 @@ import ssl as tls
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -84,6 +84,19 @@ class PeerTransport(Protocol):
         timeout_s: float | None = None,
     ) -> AbstractAsyncContextManager[StreamedAnswer]:
         """The same with a body that is read as it comes; its errors may come while reading."""
+        ...
+
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Any,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+    ) -> AbstractAsyncContextManager[StreamedAnswer]:
+        """A request to somebody who is no peer, with any body aiohttp takes; raises the same."""
         ...
 
     async def close(self) -> None:
@@ -162,6 +175,19 @@ class GuardedTransport:
             deadline_s=timeout_s or self._stream_timeout_s,
         )
 
+    def exchange(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Any,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+    ) -> AbstractAsyncContextManager[StreamedAnswer]:
+        """See PeerTransport."""
+        return self._exchange(method, url, headers, body, max_bytes=max_bytes, deadline_s=timeout_s)
+
     @asynccontextmanager
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, timeout_s: float
@@ -185,7 +211,7 @@ class GuardedTransport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: Any,
         *,
         max_bytes: int,
         deadline_s: float,
@@ -204,7 +230,7 @@ class GuardedTransport:
         method: str,
         url: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: Any,
         *,
         deadline_s: float,
     ) -> AsyncIterator[aiohttp.ClientResponse]:

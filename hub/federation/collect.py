@@ -43,6 +43,7 @@ class Collected:
 
     news: bool
     failed: bool = False
+    refusal: HubError | None = None  # the peer answered, and this is what stopped it
     files_failed: bool = False  # a file could not be pushed: not at once again
 
 
@@ -68,12 +69,13 @@ async def collect(
     except (Refused, Untrusted, Unavailable) as error:
         if error.code == "sync_required":  # the peer was started anew, and waits for our calls
             synced = await synchronize(hub, transport, link_id)
-            return Collected(news=synced, failed=not synced)
+            return Collected(news=synced, failed=not synced, refusal=None if synced else error)
         if await ask_if_unknown(hub, transport, keys, error):
             return Collected(news=True)
         if not await outbox.is_waiting(hub, link_id):  # a delivery at the same moment counted it
             await syncing.record_failure(hub, link_id, error)
-        return Collected(news=False, failed=True)
+        refusal = None if outbox.says_unreached(error.code) else error
+        return Collected(news=False, failed=True, refusal=refusal)
     await outbox.reached(hub, link_id)
     return found
 

@@ -149,6 +149,7 @@ class Door:
         self._hub = hub
         self._known: dict[str, _Known] = {}
         self._strangers = Buckets(hub.limits.networks_remembered)
+        self._disproved = Buckets(hub.limits.networks_remembered)
         self._rates = Buckets(hub.limits.networks_remembered)
         self._places = Places()
         self._polls = Polls(hub)
@@ -190,6 +191,7 @@ class Door:
                 keys = await self._keys(params["lid"])
                 if found is None or keys is None or found["kid"] not in keys.http:
                     raise _stranger()
+                self._check_disproved(params["lid"], call.network)
                 return route
             if route.caller is not Caller.ANYBODY and "signature-input" not in call.headers:
                 raise Untrusted("signature_invalid", "The call is not signed as it must be.")
@@ -222,6 +224,26 @@ class Door:
                 self._places.hold("bodies", limits.bodies_at_once),
             ):
                 yield
+
+    def disproved(self, call: Call, link_id: str) -> None:
+        """Count a call in the name of a peer that proved nothing.
+
+        What costs most is to find that out: the body is read and its signature tried. A network
+        from which many such calls come is answered before that, in the name of this one link.
+        """
+        if call.network:
+            limit = self._hub.limits.unproven_calls_per_minute_per_link
+            now = self._hub.clock.monotonic()
+            self._disproved.take((link_id, call.network), limit, now)
+
+    def _check_disproved(self, link_id: str, network: str) -> None:
+        limit, now = (
+            self._hub.limits.unproven_calls_per_minute_per_link,
+            self._hub.clock.monotonic(),
+        )
+        wait = self._disproved.wait((link_id, network), limit, now)
+        if wait:
+            raise _too_often(wait)
 
     @contextmanager
     def giving_a_file(self) -> Iterator[None]:
@@ -264,6 +286,8 @@ class Door:
         except HubError as error:
             self._hub.metrics.refused.labels("federation", error.code).inc()
             suspicions.note(self._hub, error.code, claimed, came_from=call.network)
+            if claimed is not None and keys is None:
+                self.disproved(call, claimed)
             reply = self.problem(error)
         except RecursionError:
             suspicions.note(self._hub, "malformed", claimed, came_from=call.network)

@@ -34,7 +34,12 @@ def add_routes(app: web.Application, door: Door, trusted_proxies: Collection[str
             # Strangers are turned away before a byte of their body is read.
             route = await door.knock(call)
             with door.place(call, route):
-                body = await _read(request, route.max_body, door.hub.limits.body_s)
+                try:
+                    body = await _read(request, route.max_body, door.hub.limits.body_s)
+                except HubError:
+                    if (claimed := request.match_info.get("lid")) is not None:
+                        door.disproved(call, claimed)
+                    raise
                 reply = await door.answer(replace(call, body=body))
                 if reply.file is None:
                     return _plain(reply)

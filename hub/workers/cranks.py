@@ -11,6 +11,7 @@ from typing import Final
 from hub.actions import (
     collecting,
     files,
+    holding,
     inbox,
     invitations,
     keyring,
@@ -22,7 +23,7 @@ from hub.actions import (
     timers,
 )
 from hub.actions.context import Hub
-from hub.domain.delivery import backoff
+from hub.domain.delivery import COLLECT_CAP, backoff
 from hub.errors import HubError
 from hub.federation.client import PeerTransport
 from hub.federation.collect import Stopped, collect
@@ -126,6 +127,8 @@ class Collections:
         self._lanes = Lanes(hub.limits.collections_at_once)
         self._wait = wait
         self._stop = asyncio.Event()
+        self._refusals: dict[LinkId, int] = {}  # in a row
+        self._again_at: dict[LinkId, datetime] = {}  # not before: it was refused
         self._files_at: dict[LinkId, datetime] = {}  # not before: pushing one failed
         self._looked: dict[LinkId, datetime] = {}  # closed links: not again before
 
@@ -134,9 +137,8 @@ class Collections:
         now = self._hub.now()
         later: list[datetime] = []
         for one in await collecting.due(self._hub):
-            next_at = max(
-                (at for at in (one.next_at, self._looked.get(one.link_id)) if at), default=now
-            )
+            waits = (one.next_at, self._again_at.get(one.link_id), self._looked.get(one.link_id))
+            next_at = max((at for at in waits if at is not None), default=now)
             if next_at > now:
                 later.append(next_at)
             elif await leases.hold(self._hub, one.link_id):
@@ -164,6 +166,10 @@ class Collections:
             )
             if found.files_failed:
                 self._files_at[link_id] = self._hub.now() + FILES_AGAIN
+            if found.refusal is not None:
+                self._refused(link_id, found.refusal)
+            elif not found.failed:
+                self._refusals.pop(link_id, None)
             if found.failed or self._stop.is_set():
                 return
             if not wait_s and not found.news:
@@ -172,6 +178,18 @@ class Collections:
                 await clock.sleep(AT_ONCE_AGAIN_S)  # a peer that does not let us wait
             if await leases.hold(self._hub, link_id):
                 self._start(link_id, wait_s)
+
+    def _refused(self, link_id: LinkId, error: HubError) -> None:
+        # Not the waiting time of what we send: each goes on while only the other is refused.
+        hub, times = self._hub, self._refusals.get(link_id, 0) + 1
+        wait = backoff(
+            times,
+            hub.entropy.fraction(),
+            cap=COLLECT_CAP,
+            base=timedelta(seconds=hub.limits.retry_base_s),
+            retry_after=getattr(error, "after", None),
+        )
+        self._refusals[link_id], self._again_at[link_id] = times, hub.now() + wait
 
     async def idle(self) -> None:
         """Return when nobody is being asked; nobody is any more from now on."""
@@ -302,6 +320,19 @@ class Keys:
                 wait = backoff(tries + 1, self._hub.entropy.fraction(), cap=timedelta(minutes=1))
                 self._tries[link_id] = (tries + 1, now + max(wait, timedelta(seconds=1)))
         return min((due for _, due in self._tries.values() if due > now), default=None)
+
+
+class HeldOffers:
+    """Offers whose time for second thoughts is over."""
+
+    topic = holding.TOPIC
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def turn(self) -> datetime | None:
+        """Let go what is due."""
+        return await holding.let_go(self._hub)
 
 
 class Timers:

@@ -321,7 +321,7 @@ def test_the_node_has_nothing_that_decodes_a_file() -> None:
 
 ARCHIVISTS = {"backups.py", "backup.py", "bundle.py", "bundles.py", "evidence.py", "archive.py",
               "assets.py"}  # fmt: skip
-READERS_OF_LETTERS = {"html.py"}
+READERS_OF_LETTERS = {"html.py", "desk_reading.py"}
 """What people wrote is HTML in letters: read in a process of its own, within time and memory."""
 
 

@@ -774,6 +774,41 @@ async def test_a_node_restored_from_before_its_partner_rotated_asks_for_the_keys
     assert not {"keys_refused", "keys_misused"} & {*await kinds(a), *await kinds(b)}
 
 
+@pytest.mark.parametrize("uses", [("msg",), ("msg", "http")], ids="+".join)
+async def test_what_a_revoked_key_had_sealed_comes_back_to_a_node_restored_from_before_it_came(
+    network: Network, two: tuple[Company, Company, LinkId], uses: tuple[str, ...]
+) -> None:
+    """The partner vouches for all it ever had a receipt for; none of it is ever signed again."""
+    a, b, link_id = two
+    await network.stop(a)
+    backup = await copy_of(a)
+    await network.start(a)
+    await say(b, link_id, "до")
+    await network.run_until_idle()
+    for use in uses:
+        kid = b.hub.keys.message.kid if use == "msg" else b.hub.keys.http.kid
+        await keys.revoke(b.hub, b.dispatcher, kid, "утечка")
+        await network.run_until_idle()
+        for company in (b, a):
+            await links.resume(company.hub, company.dispatcher, link_id)
+        await network.run_for(seconds=65)
+    await say(b, link_id, "после")
+    await network.run_until_idle()
+    assert await heard(a) == ["до", "после"]
+    await network.stop(a)
+    await put_back(a, backup)
+    await network.start(a)
+    await network.run_for(seconds=65)
+    # It learns of the revocation once more: that it was confirmed before is no answer to that.
+    await links.resume(a.hub, a.dispatcher, link_id)
+    await network.run_until_idle()
+    assert await heard(a) == ["до", "после"]
+    assert await waiting(b, link_id) == 0
+    for company in (a, b):
+        assert (await link_of(company, link_id)).state is LinkState.ACTIVE
+    assert not {"keys_misused", "messages_contested"} & {*await kinds(a), *await kinds(b)}
+
+
 @pytest.mark.parametrize("rotated", [True, False])
 async def test_a_partner_that_does_not_know_a_message_key_is_told_all_keys_by_a_call(
     network: Network, rotated: bool

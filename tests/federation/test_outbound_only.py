@@ -18,16 +18,18 @@ from hub.actions import files, handoffs, invitations, keys, links, runs, syncing
 from hub.actions import outbox as due
 from hub.actions.handoffs import OfferHandoff
 from hub.domain.delivery import DeliveryState
-from hub.errors import Misconfigured, Refused
+from hub.errors import Misconfigured, Refused, Untrusted
 from hub.federation import linking
-from hub.federation.door import BYTES, Door
-from hub.ids import HandoffId
+from hub.federation.door import BYTES, Call, Door
+from hub.ids import HandoffId, LinkId
 from hub.protocol import strict_json
 from hub.protocol import sync as sync_shapes
 from hub.protocol.encoding import b64url
+from hub.protocol.keys import KeyUse
 from hub.protocol.sync import NewEpoch, Place, Turn
-from hub.storage import attachments, audit, deliveries, outbox, streams
+from hub.storage import attachments, audit, deliveries, inbox, outbox, streams
 from hub.storage.attachments import FileState
+from hub.workers.cranks import Collections, Deliveries
 from tests.kit.clock import PatientClock
 from tests.kit.fake_peer import Answered, FakePeer
 from tests.kit.network import Company, Network
@@ -534,6 +536,34 @@ async def test_an_epoch_we_would_not_ask_for_is_not_begun(scene: Scene) -> None:
     assert changed(before, await stored(scene.a.hub)) == []
 
 
+async def test_a_partner_without_address_that_finds_a_clone_of_us_stops_us(scene: Scene) -> None:
+    members = strict_json.parse(scene.d.sync_body(), max_bytes=sync_shapes.MAX_SYNC)
+    said = await scene.d.call(
+        "POST",
+        f"{scene.d.path}/sync",
+        strict_json.dump(members | {"refused": "clone_detected"}).encode(),
+    )
+    assert said.status == 200  # where both stand may always be asked
+    assert "clone" in await scene.alerts()
+    content = scene.d.message("handoff.offer", scene.d.offer_data(), handoff=scene.d.new_id("hnd"))
+    assert (await scene.d.post(content)).code == "link_suspended"
+
+
+async def test_what_is_not_asked_of_a_peer_is_not_there(scene: Scene) -> None:
+    """Receipts are handed in by who collects, and keys are told by who is linked."""
+    before = await stored(scene.a.hub)
+    empty = b'{"receipts":[]}'
+    said = await scene.c.call("POST", f"{scene.c.path}/receipts", empty)
+    assert (said.status, said.code) == (404, "not_found")
+    said = await scene.d.call("POST", f"{scene.d.path}/receipts", empty)
+    assert (said.status, said.members) == (200, {})
+    unknown = Call("POST", "/txp/v1/links/lnk_0/keys", {"signature-input": "sig1=()"})
+    with pytest.raises(Untrusted) as refused:
+        await scene.network.wire.doors[scene.a.settings.url].knock(unknown)
+    assert refused.value.code == "key_unknown"
+    assert changed(before, await stored(scene.a.hub)) == []
+
+
 async def test_a_peer_that_can_be_called_gets_no_turn_and_hands_nothing_back(scene: Scene) -> None:
     await _restarted(scene)
     said = await scene.c.call("POST", f"{scene.c.path}/sync", scene.c.sync_body())
@@ -578,6 +608,45 @@ async def test_keys_that_were_revoked_are_told_when_it_asks(scene: Scene) -> Non
     assert "keys" not in (await scene.d.collect()).members
     again = (await scene.d.call("GET", f"{scene.d.path}/keys")).members  # it may have forgotten
     assert again["version"] == told["version"]
+
+
+async def test_keys_it_has_forgotten_are_told_once_it_says_that_it_does_not_know_them(
+    scene: Scene,
+) -> None:
+    """It was restored to before it took them; nobody can call it to tell."""
+    hub = scene.a.hub
+    await keys.rotate(hub, scene.a.dispatcher, frozenset({KeyUse.MSG}))
+    await scene.offer()
+    said = await scene.d.call("GET", f"{scene.d.path}/log?dir=in&from=1")
+    assert (len(said.members["messages"]), "keys" in said.members) == (2, False)
+    assert (await scene.d.hand_in(stopped="key_unknown")).status == 200
+    assert (await scene.d.collect()).members == {"messages": [], "keys": True}
+
+
+# --- the side that calls --------------------------------------------------------------------
+
+
+async def test_what_it_sends_being_refused_does_not_keep_it_from_asking(tmp_path: Path) -> None:
+    """A partner that was started anew refuses what comes until somebody asks where it stands."""
+    network = Network(tmp_path)
+    vendor = await network.company("Вендор", retry_cap_s=10.0)
+    hidden = await network.company("Скрытый", outbound_only=True, retry_cap_s=10.0)
+    link_id = await network.link(vendor, hidden)
+    await network.run_until_idle()
+    await network.stop(vendor)
+    await network.start(vendor)
+    made = await tickets.create(hidden.hub, hidden.dispatcher, tickets.NewTicket(title="Касса"))
+    await handoffs.offer(hidden.hub, hidden.dispatcher, OfferHandoff(made.id, LinkId(link_id)))
+    sending = next(crank for crank in hidden.cranks if isinstance(crank, Deliveries))
+    asking = next(crank for crank in hidden.cranks if isinstance(crank, Collections))
+    for _ in range(3):  # sending is always the first whose time has come
+        await sending.turn()
+        await asking.turn()
+        await sending.turn()
+        network.clock.advance(seconds=11)
+    held = await vendor.hub.db.read(lambda connection: inbox.last_seq(connection, link_id))
+    assert held == 1  # the offer
+    await network.close()
 
 
 # --- linking --------------------------------------------------------------------------------

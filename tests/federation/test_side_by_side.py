@@ -19,10 +19,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.util import await_only
 
 from hub import app, faults
-from hub.actions import comments, files, handoffs, retention, tickets
+from hub.actions import comments, files, handoffs, plans, retention, tickets
 from hub.actions.comments import AddComment
 from hub.actions.context import Actor, Hub
-from hub.actions.handoffs import OfferHandoff, Plan
+from hub.actions.handoffs import OfferHandoff
+from hub.actions.plans import Plan
 from hub.actions.tickets import NewTicket, TicketChanges
 from hub.domain.comment import Visibility
 from hub.domain.handoff import Act
@@ -222,7 +223,7 @@ async def test_many_writers_in_two_processes_on_the_same_links_never_meet_head_o
                 if one.party == "contractor" and one.state == "accepted"
             ]
             for one in mine:
-                await handoffs.plan(process.hub, process.actor, one.id, Plan(stage=f"шаг {n}"))
+                await plans.plan(process.hub, process.actor, one.id, Plan(stage=f"шаг {n}"))
 
     async def write() -> None:
         try:

@@ -97,7 +97,9 @@ async def test_a_flood_changes_a_number_and_makes_no_rows(
         await timers.run(a.hub)
         network.clock.advance(minutes=1)
     after = await stored(a.hub)
-    assert set(changed(before, after)) <= {"alerts", "audit_heads", "checkpoints"}
+    notices = {"notices", "notice_choices"}  # people are told of the alarm: once
+    assert set(changed(before, after)) <= {"alerts", "audit_heads", "checkpoints", *notices}
+    assert len(after["notices"]) == len(after["alerts"])
     assert await counted(a, b.link_id) == {"unknown_key": 300}
     now = len(await a.hub.db.read(lambda c: audit.page(c, limit=1000)))
     assert now == records  # the hour is not over

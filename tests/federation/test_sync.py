@@ -12,6 +12,8 @@ import pytest
 
 from hub.actions import deliveries, handoffs, links, peers, syncing, tickets
 from hub.actions.handoffs import OfferHandoff
+from hub.domain.delivery import DeliveryState
+from hub.errors import Conflict, HubError
 from hub.federation.sync import _Session, synchronize
 from hub.protocol.signing import SealedMessage
 from hub.protocol.sync import NewEpoch, Place
@@ -297,6 +299,55 @@ async def test_a_node_that_is_told_it_has_a_clone_stops_on_that_link(pair: Pair)
     assert "clone" in await pair.alerts()
 
 
+@pytest.mark.parametrize("code", ["clone_detected", "sync_required"])
+async def test_a_peer_that_says_no_is_not_asked_again_because_it_calls(
+    pair: Pair, code: str
+) -> None:
+    """Two that refuse one another would wake each other without end."""
+    pair.b.script = lambda call: (
+        pair.b.refusal(call, code) if call.target.endswith("/sync") else None
+    )
+    await pair.restart()
+    await pair.settle()
+    asked = len(pair.b.calls)
+    for _ in range(5):
+        await pair.sync()
+        await pair.settle()
+    assert len(pair.b.calls) == asked
+    pair.b.script = lambda _call: None
+    await pair.network.run_for(minutes=1)
+    assert (await pair.stream()).synced
+
+
+async def test_what_a_suspended_link_refused_goes_out_as_soon_as_the_peer_resumes_it(
+    pair: Pair,
+) -> None:
+    pair.b.script = lambda call: (
+        pair.b.refusal(call, "link_suspended") if call.target.endswith("/messages") else None
+    )
+    await pair.offer()
+    await pair.settle()
+    pair.b.script = lambda _call: None
+    await pair.settle()
+    assert pair.b.heard == []  # its time has not come
+    await pair.b.say("link.resume", {})
+    await pair.settle()
+    assert len(pair.b.heard) == 1
+
+
+async def test_a_peer_that_was_away_is_asked_as_soon_as_it_calls(pair: Pair) -> None:
+    pair.network.wire.down.add(pair.b.base_url)
+    await pair.restart()
+    await pair.settle()
+    assert not (await pair.stream()).synced
+    pair.network.wire.down.clear()
+    await pair.settle()
+    assert not (await pair.stream()).synced  # it is waiting
+    await pair.sync()
+    await pair.settle()
+    assert (await pair.stream()).synced
+
+
 async def test_a_log_that_is_not_ours_is_not_taken_back(pair: Pair) -> None:
     """B says it holds more of ours than we have, and cannot show it."""
     await pair.offer()
@@ -322,6 +373,75 @@ async def test_a_log_that_is_not_ours_is_not_taken_back(pair: Pair) -> None:
     pair.b.script = lambda _call: None
     await pair.network.run_for(minutes=5)
     assert (await pair.stream()).synced
+
+
+@pytest.mark.parametrize("how", ["nothing", "a gap", "too much"])
+async def test_a_log_that_does_not_reach_what_its_owner_claims_leaves_the_link_held(
+    pair: Pair, how: str
+) -> None:
+    """B says it holds more of ours than we have, and shows less, other, or more than that."""
+    await pair.offer()
+    await pair.settle()
+    (first,) = await pair.log()
+    mine = {"env": first.env, "data": first.data}
+
+    def lie(call: Any) -> Any:
+        if call.target.endswith("/sync"):
+            standing = pair.b.take_sync(call)
+            head = first.hash if how == "too much" else "A" * 43
+            return pair.b.reply(call, 200, {**standing, "held": {"seq": 2, "head": head}})
+        if "/log?" in call.target:
+            shown = {"nothing": [], "a gap": [mine], "too much": [mine, mine]}[how]
+            return pair.b.reply(call, 200, {"messages": shown})
+        return None
+
+    pair.b.script = lie
+    await pair.restart()
+    await pair.offer()
+    await pair.settle()
+    stream = await pair.stream()
+    assert (stream.synced, stream.out_seq) == (False, 2)
+    assert len(pair.b.told("handoff.offer")) == 1  # the second waits
+    pair.b.script = lambda _call: None
+    await pair.network.run_for(minutes=5)
+    assert len(pair.b.told("handoff.offer")) == 2
+
+
+async def test_what_the_peer_has_acknowledged_cannot_be_skipped_or_repeated(pair: Pair) -> None:
+    hub, person = pair.a.hub, pair.a.dispatcher
+    await pair.offer()
+    await pair.settle()
+    (sent,) = await pair.log()
+    ping = await pair.b.ping()
+    await pair.settle()
+    before = await stored(hub)
+    for act, code in (
+        (deliveries.skip(hub, person, sent.id, "мешает"), "not_failed"),
+        (deliveries.skip(hub, person, ping.envelope.id, "мешает"), "not_parked"),
+        (deliveries.replay(hub, person, sent.id), "nothing_to_replay"),
+        (deliveries.replay(hub, person, ping.envelope.id), "nothing_to_replay"),
+        (deliveries.replay(hub, person, "msg_0"), "not_found"),
+    ):
+        with pytest.raises(HubError) as refused:
+            await act
+        assert refused.value.code == code
+    assert changed(before, await stored(hub)) == []
+
+
+async def test_a_message_once_receipted_is_not_skipped_though_a_restore_forgot_the_receipt(
+    pair: Pair,
+) -> None:
+    await pair.offer()
+    await pair.settle()
+    (sent,) = await pair.log()
+    # As a restore leaves it: queued again, while the peer's receipt is remembered as the firmest.
+    await pair.a.hub.db.write(lambda tx: streams.change(tx, pair.b.link_id, receipted_seq=0))
+    await pair.a.hub.db.write(
+        lambda tx: outbox.change(tx, pair.b.link_id, sent.seq, state=DeliveryState.QUEUED)
+    )
+    with pytest.raises(Conflict) as refused:
+        await deliveries.skip(pair.a.hub, pair.a.dispatcher, sent.id, "мешает")
+    assert refused.value.code == "not_skippable"
 
 
 async def test_a_skipped_message_leaves_a_tombstone_and_the_rest_arrives(pair: Pair) -> None:

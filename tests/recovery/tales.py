@@ -70,10 +70,14 @@ async def retract(_net: Story, firms: list[Firm]) -> None:
     await partner.resolve(work, "Теперь правда")
 
 
-async def ratings(_net: Story, firms: list[Firm]) -> None:
+async def consent_and_ratings(_net: Story, firms: list[Firm]) -> None:
     vendor, partner = firms
     work = await vendor.hand_off(await vendor.new_ticket("Окно"), to=partner)
     await partner.accept(work)
+    await partner.ask_consent(work, "Своих стекольщиков нет")
+    await vendor.consent(work, "Только не на этот объект", granted=False)
+    await partner.ask_consent(work, "А этого мастера?")
+    await vendor.consent(work)
     await partner.resolve(work, "Готово")
     await vendor.confirm(work, 3)
     await vendor.rate(work, 4, "Передумали", speed=5)
@@ -212,7 +216,7 @@ PAIRS: Final[tuple[Tale, ...]] = (
     decline,
     cancels,
     retract,
-    ratings,
+    consent_and_ratings,
     words,
     papers,
     changes,
