@@ -148,18 +148,34 @@ class Fault:
     status: int = 0  # what we hear; 0: nothing
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None  # None: the desk's own, cut in half for a good status
+    cured: bool = False  # by a person: until then nothing works, afterwards everything does
+    times: int = 1  # requests in a row that it strikes
 
+
+_PAGE: Final = {"content-type": "text/html; charset=utf-8"}
 
 FAULTS: Final = (
     Fault("too_many_requests", status=429, headers={"retry-after": "7"}),
+    Fault("too_many_requests_until_a_date", status=429,
+          headers={"date": "Sun, 22 Nov 2026 09:00:00 GMT",
+                   "retry-after": "Sun, 22 Nov 2026 09:00:07 GMT"}),
+    Fault("too_many_requests_for_nobody_says_how_long", status=429),
     Fault("unavailable_for_a_while", status=503, headers={"retry-after": "7"}),
+    Fault("request_too_slow", status=408),
+    Fault("changed_meanwhile", status=409),
+    Fault("key_refused_for_a_while", status=401, cured=True),
     Fault("trouble_before_it", status=500, body=b"Internal Server Error"),
     Fault("trouble_after_it", done=True, status=500, body=b""),
+    Fault("trouble_after_it_twice", done=True, status=500, body=b"", times=2),
+    Fault("bad_gateway_before_it", status=502, headers=_PAGE, body=b"<html>502</html>"),
     Fault("gateway_gives_up_after_it", done=True, status=504, body=b"<html>504</html>"),
+    Fault("a_page_instead_of_it", status=200, headers=_PAGE, body=b"<html>Back soon</html>"),
+    Fault("a_page_after_it", done=True, status=200, headers=_PAGE, body=b"<html>Sign in</html>"),
     Fault("no_answer_before_it"),
     Fault("no_answer_after_it", done=True),
+    Fault("no_answer_after_it_twice", done=True, times=2),
     Fault("answer_is_cut", done=True, status=200),
-)
+)  # fmt: skip
 
 
 class Faulty:
@@ -177,7 +193,9 @@ class Faulty:
         turn = self.count
         self.count += 1
         self.writes += request.method not in ("GET", "HEAD")
-        fault = self._fault if turn == self._at else None
+        fault = self._fault
+        if fault is None or not self._at <= turn < self._at + fault.times or self._at < 0:
+            fault = None
         if fault is None:
             answer = await self._inner.send(request, max_bytes=max_bytes)
             if self.between is not None:
@@ -196,6 +214,18 @@ class Faulty:
     def stream(self, request: Request) -> AbstractAsyncContextManager[Download]:
         """Files pass."""
         return self._inner.stream(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """Our clock where it goes wrong: ahead of the desk's, or behind."""
+
+    right: Clock
+    by: timedelta
+
+    def now(self) -> datetime:
+        """What we believe."""
+        return self.right.now() + self.by
 
 
 class Cut:
@@ -448,6 +478,24 @@ async def our_files_arrive_whole(rig: Rig) -> None:
     assert len((await rig.people.seen(ticket)).files) == 1
 
 
+async def a_private_file_is_private_there_or_not_sent(rig: Rig) -> None:
+    """Where a desk shows every file to everybody, it gets none that is not for everybody."""
+    ticket = await rig.people.open_ticket("Файл для своих", "x")
+    connector = rig.connector()
+    if not connector.capabilities.private_files:
+        try:
+            await connector.attach(ticket, a_file(), public=False, known=())
+        except Refused as error:
+            assert error.code == "no_private", error
+            assert not (await rig.people.seen(ticket)).files
+            return
+        raise AssertionError("a private file was shown to everybody")
+    made = await connector.attach(ticket, a_file(), public=False, known=())
+    found = await connector.fetch(ticket)
+    files = [*found.files, *(file for one in found.comments for file in one.files)]
+    assert [one.public for one in files if one.id == made] == [False], files
+
+
 async def every_status_we_tell_reads_back_the_same(rig: Rig) -> None:
     """There and back again: an edit does not swing."""
     made = await rig.connector().create(a_wish("HUB-way"))
@@ -457,6 +505,23 @@ async def every_status_we_tell_reads_back_the_same(rig: Rig) -> None:
             assert after.status == word, after.status_there
         else:
             assert (await rig.people.seen(made.id)).status == word
+
+
+async def what_we_resolved_and_they_reopened_is_open(rig: Rig) -> None:
+    """A reopening is heard; nothing of ours closes it again."""
+    word = next(one for one in ("open", "in_progress", "pending") if one in rig.statuses)
+    ticket = await rig.people.open_ticket("Опять", "x")
+    connector = rig.connector()
+    cursor = await _begin(connector) if connector.capabilities.pull else ""
+    await connector.change(ticket, Change(status="resolved"))
+    await rig.clock.advance(timedelta(minutes=3))
+    await rig.people.move(ticket, word)
+    await rig.clock.advance(timedelta(minutes=3))
+    assert (await connector.fetch(ticket)).status == word
+    if cursor:
+        found, _, _ = await _news(connector, cursor)
+        assert [one.status for one in found if one.id == ticket] == [word], found
+    assert (await connector.fetch(ticket)).status == word
 
 
 async def what_is_so_already_is_not_written(rig: Rig) -> None:
@@ -595,13 +660,14 @@ async def times_are_instants(rig: Rig) -> None:
 
 async def errors_say_how_long_to_wait(rig: Rig) -> None:
     """What the desk asked for."""
-    slow = Faulty(rig.transport, FAULTS[0], 0)
-    try:
-        await _all(rig.connector(slow).pull(None))
-    except Unavailable as error:
-        assert error.after == timedelta(seconds=7), error.after
-        return
-    raise AssertionError("a desk that asks to wait was not heard")
+    for fault in (one for one in FAULTS if "retry-after" in one.headers):
+        slow = Faulty(rig.transport, fault, 0)
+        try:
+            await _all(rig.connector(slow).pull(None))
+        except Unavailable as error:
+            assert error.after == timedelta(seconds=7), (fault.name, error.after)
+        else:
+            raise AssertionError(f"a desk that asks to wait was not heard: {fault.name}")
 
 
 # ---------------------------------------------------------------- one fault at one request
@@ -661,10 +727,9 @@ async def one_fault(rig: Rig, deed: str, fault: Fault) -> int:
             try:
                 await do(connector, ticket, again)
                 break
-            except Unavailable as error:
+            except (Unavailable, Misconfigured) as error:
                 again = True
-                assert_no_secret(rig, error)
-                await rig.clock.advance(max(error.after or timedelta(), timedelta(seconds=1)))
+                await _waited(rig, fault, error)
                 connector = rig.connector(spoiled)  # a restart in the middle
         else:
             raise AssertionError(f"{deed} never got done after {fault.name} at request {at}")
@@ -709,13 +774,21 @@ async def a_poll_through(rig: Rig, fault: Fault) -> int:
                     assert not [one for one in page.failed if one.id in tickets]
                     cursor = page.cursor
                 break
-            except Unavailable as error:
-                assert_no_secret(rig, error)
-                await rig.clock.advance(error.after or timedelta(seconds=1))
+            except (Unavailable, Misconfigured) as error:
+                await _waited(rig, fault, error)
         assert tickets <= came, f"{fault.name} at request {at}: lost {tickets - came}"
         if not spoiled.struck:
             return at
         at += 1
+
+
+async def _waited(rig: Rig, fault: Fault, error: Unavailable | Misconfigured) -> None:
+    """As long as the desk asked for, or until a person put it right."""
+    assert_no_secret(rig, error)
+    if isinstance(error, Misconfigured):
+        assert fault.cured, f"{fault.name} is no matter for a person: {error}"
+    after = getattr(error, "after", None) or timedelta()
+    await rig.clock.advance(max(after, timedelta(seconds=1)))
 
 
 def assert_no_secret(rig: Rig, error: DeskError) -> None:
@@ -723,6 +796,171 @@ def assert_no_secret(rig: Rig, error: DeskError) -> None:
     secrets = getattr(rig.vault, "values", {})
     for secret in secrets.values():
         assert len(secret) < 4 or secret not in f"{error} {error.facts}", "a secret in an error"
+
+
+# ---------------------------------------------------------------- what goes wrong between requests
+
+
+async def _new_ones(rig: Rig, connector: Connector, cursor: str) -> None:
+    """Three new tickets, all of which a poll from the cursor brings."""
+    await rig.clock.advance(timedelta(minutes=3))
+    tickets = {await rig.people.open_ticket(f"Заявка {n}", "x") for n in range(3)}
+    await rig.clock.advance(timedelta(minutes=3))
+    found, _, _ = await _news(connector, cursor)
+    assert tickets <= {one.id for one in found}, tickets - {one.id for one in found}
+
+
+def _with_clock(by: timedelta) -> Callable[[Rig], Awaitable[None]]:
+    async def poll(rig: Rig) -> None:
+        host = Host(rig.transport, Wrong(rig.clock, by), rig.vault, rig.settings)
+        await _new_ones(rig, rig.make(host), await _begin(rig.make(host)))
+
+    return poll
+
+
+async def _restart_between_pages(rig: Rig) -> None:
+    """Stopped after every page that brings something, it goes on from there; nothing is lost."""
+    cursor = await _begin(rig.connector())
+    await rig.clock.advance(timedelta(minutes=3))
+    tickets = {await rig.people.open_ticket(f"Заявка {n}", "x") for n in range(rig.long_lists)}
+    await rig.clock.advance(timedelta(minutes=3))
+    came: set[str] = set()
+    for _ in range(rig.long_lists + 1):
+        async for page in rig.connector().pull(cursor):
+            came |= {one.id for one in page.tickets}
+            cursor = page.cursor
+            if page.tickets:
+                break
+        if tickets <= came:
+            return
+    raise AssertionError(f"lost: {sorted(tickets - came)[:5]}")
+
+
+async def _deleted_while_pages_turn(rig: Rig) -> None:
+    """Pages move up by one when a ticket of an earlier page goes; none slips through."""
+    cursor = await _begin(rig.connector())
+    await rig.clock.advance(timedelta(minutes=3))
+    tickets = [await rig.people.open_ticket(f"Заявка {n}", "x") for n in range(rig.long_lists)]
+    await rig.clock.advance(timedelta(minutes=3))
+    watched, going = Faulty(rig.transport), iter(tickets[:3])
+
+    async def meanwhile(request: Request) -> None:
+        if request.method == "GET" and (ticket := next(going, None)):
+            await rig.people.delete(ticket)
+
+    watched.between = meanwhile
+    came: set[str] = set()
+    for _ in range(2):
+        found, _, cursor = await _news(rig.connector(watched), cursor)
+        came |= {one.id for one in found}
+        await rig.clock.advance(timedelta(minutes=3))
+    assert set(tickets[3:]) <= came, f"lost: {sorted(set(tickets[3:]) - came)[:5]}"
+
+
+async def _hook_twice(rig: Rig) -> None:
+    """The same delivery, the same ticket."""
+    ticket = await rig.people.open_ticket("Дважды", "x")
+    call, connector = await rig.people.hook(ticket), rig.connector()
+    first, second = connector.receive(call), rig.connector().receive(call)
+    assert first == second
+    assert [one.ticket for one in first] == [ticket]
+
+
+async def _hook_out_of_order(rig: Rig) -> None:
+    """The later one came first: what is believed is the desk, or the time it says."""
+    ticket = await rig.people.open_ticket("Наоборот", "x")
+    first = await rig.people.hook(ticket)
+    await rig.clock.advance(timedelta(seconds=2))
+    if "move" in rig.people.can:
+        await rig.people.move(ticket, "resolved")
+    second = await rig.people.hook(ticket)
+    connector = rig.connector()
+    (late,), (early,) = connector.receive(second), connector.receive(first)
+    assert late.ticket == early.ticket == ticket
+    if late.content is not None:
+        assert early.content is not None
+        assert early.content.updated_at is not None
+        assert late.content.updated_at is not None
+        assert early.content.updated_at <= late.content.updated_at
+    elif "move" in rig.people.can:
+        assert (await connector.fetch(early.ticket)).status == "resolved"
+
+
+async def _hook_never(rig: Rig) -> None:
+    """A poll brings it."""
+    await _new_ones(rig, rig.connector(), await _begin(rig.connector()))
+
+
+async def _hook_of_what_is_gone(rig: Rig) -> None:
+    """It points at nothing any more, and that is said."""
+    ticket = await rig.people.open_ticket("Была", "x")
+    call = await rig.people.hook(ticket)
+    await rig.people.delete(ticket)
+    (hint,) = rig.connector().receive(call)
+    try:
+        await rig.connector().fetch(hint.ticket)
+    except Gone:
+        return
+    raise AssertionError("a deleted ticket is read")
+
+
+def _spoilt_hook(
+    spoilt: Callable[[bytes], bytes], *, nothing: bool = False
+) -> Callable[[Rig], Awaitable[None]]:
+    async def received(rig: Rig) -> None:
+        ticket = await rig.people.open_ticket("Испорчен", "x")
+        call = await rig.people.hook(ticket)
+        spoiled = Call(call.method, call.headers, call.query, spoilt(call.body))
+        try:
+            hints = rig.connector().receive(spoiled)
+        except Untrusted:
+            return
+        assert nothing, "it was believed"
+        assert not hints, hints
+
+    return received
+
+
+async def _hook_with_another_secret(rig: Rig) -> None:
+    """Somebody else's."""
+    call = await rig.people.hook(await rig.people.open_ticket("Чужой", "x"))
+    try:
+        rig.connector(vault=rig.wrong_vault).receive(call)
+    except Untrusted:
+        return
+    raise AssertionError("a webhook signed by somebody else was believed")
+
+
+async def _hook_from_the_future(rig: Rig) -> None:
+    """A signature made in an hour is kept for then by somebody."""
+    call = await rig.people.hook(await rig.people.open_ticket("Завтра", "x"))
+    clock = Wrong(rig.clock, timedelta(hours=-1))
+    connector = rig.make(Host(rig.transport, clock, rig.vault, rig.settings))
+    try:
+        connector.receive(call)
+    except Untrusted:
+        return
+    raise AssertionError("a webhook of the next hour was believed")
+
+
+_TROUBLES: Final[tuple[tuple[str, Callable[[Rig], Awaitable[None]], str, str], ...]] = (
+    ("poll-our_clock_an_hour_ahead", _with_clock(timedelta(hours=1)), "pull", ""),
+    ("poll-our_clock_an_hour_behind", _with_clock(timedelta(hours=-1)), "pull", ""),
+    ("poll-our_clock_a_day_ahead", _with_clock(timedelta(days=1)), "pull", ""),
+    ("poll-restart_between_pages", _restart_between_pages, "pull", ""),
+    ("poll-deleted_while_pages_turn", _deleted_while_pages_turn, "pull", "delete"),
+    ("hook-twice", _hook_twice, "webhooks", "hook"),
+    ("hook-out_of_order", _hook_out_of_order, "webhooks", "hook"),
+    ("hook-never", _hook_never, "pull", ""),
+    ("hook-of_what_is_gone", _hook_of_what_is_gone, "fetch", "hook"),
+    ("hook-cut", _spoilt_hook(lambda body: body[: len(body) // 2]), "webhooks", "hook"),
+    ("hook-empty", _spoilt_hook(lambda _: b"", nothing=True), "webhooks", "hook"),
+    ("hook-without_end", _spoilt_hook(lambda body: body + b" " * 2**23), "webhooks", "hook"),
+    ("hook-too_deep", _spoilt_hook(lambda _: b"[" * 10**5), "webhooks", "hook"),
+    ("hook-with_another_secret", _hook_with_another_secret, "webhooks", "signed"),
+    ("hook-from_the_future", _hook_from_the_future, "webhooks", "dated"),
+)
+"""Name, case, the connector's capability it needs, what people over there must be able to do."""
 
 
 # ---------------------------------------------------------------- which of them apply
@@ -742,7 +980,9 @@ _CASES: Final[tuple[tuple[Callable[[Rig], Awaitable[None]], str, str], ...]] = (
     (our_comments_arrive, "fetch", ""),
     (the_same_words_twice_are_two_comments, "fetch", ""),
     (our_files_arrive_whole, "attach", ""),
+    (a_private_file_is_private_there_or_not_sent, "attach", ""),
     (every_status_we_tell_reads_back_the_same, "set_status", ""),
+    (what_we_resolved_and_they_reopened_is_open, "set_status", "move"),
     (what_is_so_already_is_not_written, "set_status", ""),
     (nothing_is_lost_while_pages_turn, "pull", "reply"),
     (two_changes_in_one_tick_both_come, "pull", "reply"),
@@ -759,14 +999,18 @@ _CASES: Final[tuple[tuple[Callable[[Rig], Awaitable[None]], str, str], ...]] = (
 
 def cases(rig: Rig) -> Iterator[tuple[str, Callable[[Rig], Awaitable[None]]]]:
     """Every case that applies to this desk; a case that does not apply is not run."""
-    capable = rig.connector().capabilities
     for case, needs, people in _CASES:
-        if (not needs or getattr(capable, needs)) and (not people or people in rig.people.can):
+        if _applies(rig, needs, people):
             yield case.__name__, case
 
 
-def fault_cases(rig: Rig) -> Iterator[tuple[str, Callable[[Rig], Awaitable[int]]]]:
-    """Every deed with every fault."""
+def _applies(rig: Rig, needs: str, people: str) -> bool:
+    able = not needs or getattr(rig.connector().capabilities, needs)
+    return able and (not people or people in rig.people.can)
+
+
+def fault_cases(rig: Rig) -> Iterator[tuple[str, Callable[[Rig], Awaitable[Any]]]]:
+    """Every deed with every fault, and what goes wrong between requests."""
     capable = rig.connector().capabilities
     for deed, (needs, _) in DEEDS.items():
         if not getattr(capable, needs):
@@ -776,6 +1020,9 @@ def fault_cases(rig: Rig) -> Iterator[tuple[str, Callable[[Rig], Awaitable[int]]
     if capable.pull:
         for fault in FAULTS:
             yield f"poll-{fault.name}", _poll_bound(fault)
+    for name, case, needs, people in _TROUBLES:
+        if _applies(rig, needs, people):
+            yield name, case
 
 
 def _bound(deed: str, fault: Fault) -> Callable[[Rig], Awaitable[int]]:

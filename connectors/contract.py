@@ -369,6 +369,7 @@ class Capabilities:
     comment: bool = True
     private_comments: bool = True
     attach: bool = True
+    private_files: bool = True
     set_status: bool = True
     find: bool = True  # a ticket by our marker
     webhooks: bool = False

@@ -148,7 +148,7 @@ class Access:
                 safe=sandbox.text(auth.token_url).value({**scope, "secret": {}}),
             )
         )
-        if 400 <= status < 500:
+        if 400 <= status < 500 and status != 409:
             raise Misconfigured(
                 "not_let_in", "The desk does not accept the user or key", because=f"token: {status}"
             )

@@ -86,11 +86,7 @@ class Caller:
     ) -> dict[str, Any]:
         """One step; what it keeps."""
         if step.need and not sandbox.expression(step.need).value(scope):
-            raise Refused(
-                "not_allowed_now",
-                "The desk does not allow this now: {reason}",
-                reason=step.need_told,
-            )
+            raise Refused("not_allowed_now", step.need_told)
         if step.into:
             items: list[Any] = []
             async for page in self.pages(step, scope):
@@ -163,6 +159,10 @@ class Caller:
                 self._access.spent()
                 continue
             self._judge(step, answer, parsed, request)
+            if request.method == "GET" and not answer.body.strip():
+                # Nothing is not an empty thing: a proxy's answer, or a desk about to fall.
+                raise Unavailable("not_understood", "The desk's answer is not understood: empty",
+                                  because=f"GET {request.safe}: {answer.status}")  # fmt: skip
             return parsed, answer.headers
         raise AssertionError("unreachable")
 
@@ -275,7 +275,10 @@ class Caller:
         try:
             return json.loads(answer.body)
         except (ValueError, RecursionError):
-            if strict and "json" in answer.headers.get("content-type", "json"):
+            kind = answer.headers.get("content-type", "json")
+            # A page for people is a proxy's, a sign-in's or a notice: no answer of a desk.
+            page = "html" in kind or answer.body.lstrip()[:1] == b"<"
+            if strict and ("json" in kind or page):
                 raise Unavailable(
                     "not_understood", "The desk's answer is not understood: not JSON"
                 ) from None

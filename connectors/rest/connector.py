@@ -80,6 +80,7 @@ class RestConnector:
             comment=it.comment is not None,
             private_comments=it.comment is not None and it.comment.private,
             attach=it.attach is not None,
+            private_files=it.attach is not None and it.attach.private,
             set_status=it.change is not None and status is not None and bool(status.both),
             find=it.find is not None,
             webhooks=it.hook is not None,

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from connectors.rest import sandbox
+from connectors.rest.source import Unfit
 
 Scalar = str | int | float | bool | None
 
@@ -65,7 +66,7 @@ class Picked(Model):
     @model_validator(mode="after")
     def _one(self) -> Picked:
         if len(self.model_fields_set & {"path", "const", "expr", "text"}) != 1:
-            raise ValueError("exactly one of path, const, expr, text")
+            raise Unfit("exactly one of path, const, expr, text")
         return self
 
 
@@ -139,12 +140,12 @@ class Step(Model):
     @model_validator(mode="after")
     def _one(self) -> Step:
         if sum(one is not None for one in self.requests().values()) != 1:
-            raise ValueError("exactly one of get, post, put, patch, delete")
+            raise Unfit("exactly one of get, post, put, patch, delete")
         bodies = (self.json_, self.form, self.multipart, self.raw)
         if sum(one is not None for one in bodies) > 1:
-            raise ValueError("at most one of json, form, multipart, raw")
+            raise Unfit("at most one of json, form, multipart, raw")
         if self.into and self.items is None:
-            raise ValueError("into needs items")
+            raise Unfit("into needs items")
         return self
 
     def requests(self) -> dict[str, str | None]:
@@ -254,7 +255,11 @@ class Poll(Model):
 
     by: Literal["time", "number", "cursor", "window", "scan", "none"]
     list_: Step | None = Field(default=None, alias="list")
-    newest: Step | None = Field(default=None, description="by number: saves the `newest` there is")
+    newest: Step | None = Field(
+        default=None,
+        description="saves the `newest` number there is; by time: the instant of the last change, "
+        "for desks that do not tell their time in a Date header",
+    )
     id: Value = "entry.id"
     changed: Value | None = Field(default=None, description="instant or number of the change")
     resolution_s: int = Field(default=1, ge=0, description="how finely the desk tells time")
@@ -267,13 +272,14 @@ class Poll(Model):
     @model_validator(mode="after")
     def _whole(self) -> Poll:
         if self.by != "none" and (self.list_ is None or self.list_.items is None):
-            raise ValueError("needs a list with items")
+            raise Unfit("needs a list with items")
         if self.by in ("time", "number") and self.changed is None:
-            raise ValueError("needs changed")
-        if self.by == "number" and (self.newest is None or "newest" not in self.newest.save):
-            raise ValueError("needs newest, a request that saves newest")
+            raise Unfit("needs changed")
+        told = self.newest is not None and "newest" in self.newest.save
+        if not told and (self.by == "number" or self.newest is not None):
+            raise Unfit("needs newest, a request that saves newest")
         if self.by == "cursor" and self.list_ is not None and self.list_.paging.next is None:
-            raise ValueError("needs paging.next")
+            raise Unfit("needs paging.next")
         return self
 
 
@@ -404,7 +410,7 @@ class Signature(Model):
     @model_validator(mode="after")
     def _whole(self) -> Signature:
         if self.kind != "none" and not (self.header or self.param):
-            raise ValueError("needs header or param")
+            raise Unfit("needs header or param")
         return self
 
 
@@ -422,7 +428,7 @@ class Hook(Model):
     @model_validator(mode="after")
     def _signed(self) -> Hook:
         if self.carries and self.signature.kind == "none":
-            raise ValueError("what is not signed cannot carry content")
+            raise Unfit("what is not signed cannot carry content")
         return self
 
 

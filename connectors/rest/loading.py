@@ -17,7 +17,8 @@ from connectors.rest import description as shapes
 from connectors.rest import sandbox, value_maps
 from connectors.rest.description import Description, Picked, Step
 from connectors.rest.reading import tables
-from connectors.rest.source import BadDescription, Mistake, Path, Source, did_you_mean, parse
+from connectors.rest.shape import of_shape
+from connectors.rest.source import BadDescription, Mistake, Path, Source, Told, nearest, parse
 
 _ALWAYS: Final = frozenset({"settings", "me", "now"})
 _SECRET: Final = re.compile(r"\bsecret\.([A-Za-z_][A-Za-z0-9_]*)")
@@ -33,7 +34,7 @@ def load(text: str, file: str) -> Description:
     try:
         found = Description.model_validate(source.value)
     except ValidationError as error:
-        raise BadDescription(_shape_mistakes(source, error)) from None
+        raise BadDescription(of_shape(source, error, _models())) from None
     except RecursionError:
         raise BadDescription([Mistake(file, 1, 1, "too deeply nested")]) from None
     mistakes = [*_table_mistakes(source, found), *_name_mistakes(source, found)]
@@ -42,63 +43,11 @@ def load(text: str, file: str) -> Description:
     return found
 
 
-# ---------------------------------------------------------------- shape
-
-
-def _shape_mistakes(source: Source, error: ValidationError) -> Iterator[Mistake]:
-    said: set[tuple[Path, str]] = set()
-    for one in error.errors():
-        path = _real(source, one["loc"])
-        kind, context = one["type"], one.get("ctx", {})
-        if kind == "string_type" and one["loc"] and one["loc"][-1] == "str":
-            continue  # the other way of writing a value; its own mistakes are told
-        if kind == "extra_forbidden":
-            name = str(one["loc"][-1])
-            known = _names_beside(path[:-1], source)
-            told = f"unknown key {name}{did_you_mean(name, known)}"
-        elif kind == "literal_error":
-            told = f"must be {context.get('expected')}"
-            told += did_you_mean(str(one["input"]), _choices(str(context.get("expected", ""))))
-        elif kind == "value_error":
-            told = str(context.get("error", one["msg"]))
-        elif kind == "missing":
-            told = f"{one['loc'][-1]} is missing"
-        else:
-            told = one["msg"][:1].lower() + one["msg"][1:]
-        if (path, told) not in said:
-            said.add((path, told))
-            yield source.mistake(path, told)
-
-
-def _real(source: Source, loc: Iterable[str | int]) -> Path:
-    """The steps of pydantic's path that stand in the file; it adds names of variants."""
-    path: Path = ()
-    for step in loc:
-        if (*path, step) in source.places:
-            path = (*path, step)
-    return path
-
-
 def _models() -> list[type[BaseModel]]:
     return [
         one for one in vars(shapes).values()
         if isinstance(one, type) and issubclass(one, shapes.Model) and one is not shapes.Model
     ]  # fmt: skip
-
-
-def _names_beside(path: Path, source: Source) -> set[str]:
-    """Keys that could stand here: those of the classes that know the most of its neighbours."""
-    here: Any = source.value
-    for step in path:
-        here = here[step]
-    keys = set(here) if isinstance(here, dict) else set()
-    names = [{field.alias or name for name, field in one.model_fields.items()} for one in _models()]
-    best = max(len(keys & one) for one in names)
-    return set().union(*(one for one in names if len(keys & one) == best)) - keys
-
-
-def _choices(expected: str) -> list[str]:
-    return re.findall(r"'([^']*)'", expected)
 
 
 # ---------------------------------------------------------------- tables
@@ -114,12 +63,13 @@ def _table_mistakes(source: Source, found: Description) -> Iterator[Mistake]:
                 path: Path = ("maps", name, part, problem.word) if part else ("maps", name)
                 if path in source.places or not part:
                     break
-            hint = did_you_mean(problem.word, words) if problem.rule == "not_ours" else ""
-            yield source.mistake(path, f"{problem.word}: {problem.told}{hint}")
+            hint = nearest(problem.word, words) if problem.rule == "not_ours" else None
+            facts = {**problem.facts, "word": problem.word}
+            yield source.mistake(path, problem.message_id, hint, **facts)
     for path, value in _values(found, ()):
         if value.map is not None and value.map not in found.maps:
-            hint = did_you_mean(value.map, found.maps)
-            yield source.mistake((*path, "map"), f"there is no table {value.map}{hint}")
+            hint = nearest(value.map, found.maps)
+            yield source.mistake((*path, "map"), "there is no table {name}", hint, name=value.map)
 
 
 def _values(value: Any, path: Path) -> Iterator[tuple[Path, Picked]]:
@@ -175,10 +125,9 @@ class _Names:
             self._unknown(name, names, path)
 
     def _unknown(self, name: str, names: frozenset[str], path: Path) -> None:
-        hint = did_you_mean(name, names)
-        if not hint:
-            hint = f"; known here: {', '.join(sorted(names))}"
-        self.mistakes.append(self._source.mistake(path, f"unknown name {name}{hint}"))
+        known = Told("; known here: {names}", {"names": ", ".join(sorted(names))})
+        hint = nearest(name, names) or known
+        self.mistakes.append(self._source.mistake(path, "unknown name {name}", hint, name=name))
 
     def body(self, value: Any, names: frozenset[str], path: Path) -> None:
         """A body: texts and expressions in it."""
@@ -320,12 +269,13 @@ def _secret_mistakes(source: Source, it: Description) -> Iterator[Mistake]:
         elif isinstance(value, str):
             for name in _SECRET.findall(value):
                 if name not in it.secrets:
-                    hint = did_you_mean(name, it.secrets)
-                    yield source.mistake(path, f"there is no secret {name}{hint}")
+                    hint = nearest(name, it.secrets)
+                    yield source.mistake(path, "there is no secret {name}", hint, name=name)
 
     yield from walk(source.value.get("auth"), ("auth",))
     if it.hook is not None and it.hook.signature.kind != "none":
         name = it.hook.signature.secret
         if name not in it.secrets:
-            hint = did_you_mean(name, it.secrets)
-            yield source.mistake(("hook", "signature"), f"there is no secret {name}{hint}")
+            hint = nearest(name, it.secrets)
+            place: Path = ("hook", "signature")
+            yield source.mistake(place, "there is no secret {name}", hint, name=name)

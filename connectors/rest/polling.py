@@ -2,9 +2,10 @@
 
 Two things go wrong with naive polling. Desks tell time coarsely and show changes late, so every
 poll reads back a little (`overlap`) and remembers what it has seen there; an entry whose second
-was not over when we read it is read again. And pages shift while we turn them, so a list by time
-is not paged by places: each next request begins where the last one ended. Only when one second
-holds more than a page do places come in.
+was not over when we read it is read again. Our own clock may be wrong: the desk's counts, from its
+answers' Date or from what changed last. And pages shift while we turn them, so a list by time is
+not paged by places: each next request begins where the last one ended. Only when one second holds
+more than a page do places come in.
 """
 
 from __future__ import annotations
@@ -13,13 +14,17 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from connectors.contract import Misconfigured, Unavailable
 from connectors.rest import sandbox, values
 from connectors.rest.calls import PAGES_MAX, Caller
 from connectors.rest.description import Poll, Step
+
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_ONCE: Final = "?"
+"""Ends the mark of an entry that was read once by a desk that does not tell its time."""
 
 
 @dataclass(slots=True)
@@ -54,6 +59,8 @@ class Turn:
 
 async def beginning(poll: Poll, caller: Caller, scope: Mapping[str, Any]) -> Cursor:
     """The cursor that brings what changes from now on."""
+    if poll.by == "time" and poll.newest is not None and caller.desk_now is None:
+        return await _after_the_last_change(poll, poll.newest, caller, scope)
     now = caller.desk_now or caller.host.clock.now()
     cursor = Cursor()
     if poll.by in ("time", "cursor", "window"):
@@ -69,6 +76,20 @@ async def beginning(poll: Poll, caller: Caller, scope: Mapping[str, Any]) -> Cur
         async for turn in _by_scan(poll, caller, cursor, scope):
             cursor = turn.cursor
     return cursor
+
+
+async def _after_the_last_change(
+    poll: Poll, newest: Step, caller: Caller, scope: Mapping[str, Any]
+) -> Cursor:
+    """By the desk's own clock, which shows in nothing but what changed last."""
+    answer, headers = await caller.ask(newest, scope)
+    told = values.pick(newest.save["newest"], {"answer": answer, "header": headers})
+    at = values.instant(told, caller.description.time) or _LONG_AGO  # an empty desk: all is news
+    cursor = Cursor(at.isoformat())
+    async for turn in _by_time(poll, caller, cursor, scope):
+        cursor = turn.cursor
+    # What was there before us is not news.
+    return Cursor(cursor.at, {ticket: mark.rstrip(_ONCE) for ticket, mark in cursor.seen.items()})
 
 
 def changes(
@@ -114,7 +135,7 @@ async def _by_time(
         within = {**scope, "since": values.written(since, time)}
         more = False
         async for entries in _one_page(caller, step, within, place, by_place=by_place):
-            settled = (caller.desk_now or caller.host.clock.now()) - 2 * resolution
+            settled = caller.desk_now - 2 * resolution if caller.desk_now else None
             found, last = {}, since
             for entry in entries:
                 at = values.instant(values.pick(poll.changed, {"entry": entry}), time)
@@ -127,7 +148,11 @@ async def _by_time(
                 if seen.get(ticket) == mark or _skipped(poll, entry):
                     continue
                 found[ticket] = entry
-                if at < settled:
+                if settled is None:
+                    # Whether its second was over is not known: the next poll reads it once more.
+                    twice = cursor.seen.get(ticket) == mark + _ONCE
+                    seen[ticket] = mark if twice else mark + _ONCE
+                elif at < settled:
                     seen[ticket] = mark
                 else:
                     seen.pop(ticket, None)
@@ -135,7 +160,7 @@ async def _by_time(
             seen = {
                 ticket: mark
                 for ticket, mark in seen.items()
-                if datetime.fromisoformat(mark) >= keep
+                if datetime.fromisoformat(mark.rstrip(_ONCE)) >= keep
             }
             reached = min(newest, last) if by_place and len(entries) >= step.paging.size else newest
             yield Turn(list(found.items()), Cursor(reached.isoformat(), dict(seen)))

@@ -25,6 +25,8 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from connectors.rest.source import Unfit
+
 SOURCE_MAX: Final = 4_000  # characters of one expression or text
 OUTPUT_MAX: Final = 1_000_000  # characters one of them may make
 FUEL: Final = 8_000_000  # characters and items one evaluation may touch
@@ -34,7 +36,7 @@ NUMBER_MAX: Final = 10**15
 _fuel: ContextVar[list[int]] = ContextVar("fuel")
 
 
-class BadExpression(ValueError):  # noqa: N818 - what it is
+class BadExpression(Unfit):
     """Cannot be used, whatever the ticket."""
 
 
@@ -300,11 +302,11 @@ def _names(tree: nodes.Node) -> frozenset[str]:
     own: set[str] = {"loop"} if any(True for _ in tree.find_all(nodes.For)) else set()
     for node in (tree, *tree.find_all(nodes.Node)):
         if not isinstance(node, _ALLOWED):
-            raise BadExpression(f"{type(node).__name__.lower()} is not allowed here")
+            raise BadExpression("{what} is not allowed here", what=type(node).__name__.lower())
         if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
-            raise BadExpression(f"there is no filter {node.name}")
+            raise BadExpression("there is no filter {name}", name=node.name)
         if isinstance(node, nodes.Test) and node.name not in _TESTS:
-            raise BadExpression(f"there is no test {node.name}")
+            raise BadExpression("there is no test {name}", name=node.name)
         if isinstance(node, nodes.Name):
             (names if node.ctx == "load" else own).add(node.name)
         if isinstance(node, nodes.Getattr) and node.attr.startswith("_"):
@@ -342,7 +344,7 @@ def _compiled(tree: nodes.Template, environment: _Fenced) -> Template:
     try:
         return environment.from_string(tree)
     except (TemplateError, SyntaxError, RecursionError, MemoryError, ValueError) as error:
-        raise BadExpression(f"cannot be compiled: {type(error).__name__}") from None
+        raise BadExpression("cannot be compiled: {why}", why=type(error).__name__) from None
 
 
 class Expression:

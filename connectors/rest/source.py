@@ -6,9 +6,9 @@ Duplicate keys, tags, aliases and sizes beyond reason are refused here, with the
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
@@ -22,6 +22,26 @@ SOURCE_MAX: Final = 256 * 1024
 NODES_MAX: Final = 20_000
 
 
+class Told(NamedTuple):
+    """A message id for people with `{name}` places, and what stands in them."""
+
+    message_id: str
+    facts: Mapping[str, str] = {}
+
+    def in_words(self, gettext: Callable[[str], str]) -> str:
+        """The text in the reader's language."""
+        said = gettext(self.message_id)
+        return said.format_map(self.facts) if self.facts else said
+
+
+class Unfit(ValueError):  # noqa: N818 - what it is
+    """What is written cannot be used; `told` says why to a person."""
+
+    def __init__(self, told: str, **facts: str) -> None:
+        self.told = Told(told, facts)
+        super().__init__(self.told.in_words(str))
+
+
 @dataclass(frozen=True, slots=True)
 class Mistake:
     """One thing to correct, where it stands."""
@@ -29,10 +49,26 @@ class Mistake:
     file: str
     line: int
     column: int
-    told: str
+    message_id: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    hint: Told | None = None  # what may have been meant
+
+    @property
+    def told(self) -> str:
+        """The English text, without the place."""
+        return self.said_in(str)
+
+    def in_words(self, gettext: Callable[[str], str]) -> str:
+        """The place, and what is wrong there in the reader's language."""
+        return f"{self.file}:{self.line}:{self.column} {self.said_in(gettext)}"
+
+    def said_in(self, gettext: Callable[[str], str]) -> str:
+        """What is wrong in the reader's language, without the place."""
+        said = Told(self.message_id, self.facts).in_words(gettext)
+        return said + self.hint.in_words(gettext) if self.hint else said
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column} {self.told}"
+        return self.in_words(str)
 
 
 class BadDescription(Exception):  # noqa: N818 - what it is
@@ -51,12 +87,12 @@ class Source:
     value: Any
     places: Mapping[Path, Place]
 
-    def mistake(self, path: Path, told: str) -> Mistake:
+    def mistake(self, path: Path, told: str, hint: Told | None = None, /, **facts: str) -> Mistake:
         """A mistake at this value, or at the nearest one around it."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.places:
-                return Mistake(self.file, *self.places[path[:length]], told)
-        return Mistake(self.file, 1, 1, told)
+                return Mistake(self.file, *self.places[path[:length]], told, facts, hint)
+        return Mistake(self.file, 1, 1, told, facts, hint)
 
 
 def parse(text: str, file: str) -> Source:
@@ -137,5 +173,11 @@ def _scalar(value: Any) -> Any:
 
 def did_you_mean(word: str, known: Collection[str]) -> str:
     """`; did you mean …?`, or nothing."""
+    found = nearest(word, known)
+    return found.in_words(str) if found else ""
+
+
+def nearest(word: str, known: Collection[str]) -> Told | None:
+    """The same as a hint of a mistake."""
     near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]}?" if near else ""
+    return Told("; did you mean {near}?", {"near": near[0]}) if near else None

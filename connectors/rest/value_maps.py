@@ -19,12 +19,18 @@ SILENT: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Unsafe:
     """Why a table cannot be used; `word` is the one it is about."""
 
     rule: str  # not_one_to_one not_total not_ours read_twice silent_and_told loses
     word: str
-    told: str
+    message_id: str  # for people, with `{name}` places
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def told(self) -> str:
+        """The English text."""
+        return self.message_id.format_map({**self.facts, "word": self.word})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,66 +58,81 @@ class ValueMap:
 
 def check(
     table: ValueMap, ours: Collection[str], theirs: Collection[str] | None = None
-) -> list[Problem]:
+) -> list[Unsafe]:
     """Everything that makes this table unsafe; an empty list is the promise of the module.
 
     `theirs` is what the desk says it has, where it says so.
     """
-    found: list[Problem] = []
+    found: list[Unsafe] = []
     seen: dict[str, str] = {}
     for word, there in table.both.items():
         if word not in ours:
-            found.append(Problem("not_ours", word, "this is no word of ours"))
+            found.append(Unsafe("not_ours", word, "{word}: this is no word of ours"))
         if there in seen:
             found.append(
-                Problem("not_one_to_one", there, f"both {seen[there]} and {word} are written so")
+                Unsafe(
+                    "not_one_to_one",
+                    there,
+                    "{word}: both {one} and {other} are written so",
+                    {"one": seen[there], "other": word},
+                )
             )
         seen[there] = word
     for there, word in table.read.items():
         if word not in ours:
-            found.append(Problem("not_ours", word, "this is no word of ours"))
+            found.append(Unsafe("not_ours", word, "{word}: this is no word of ours"))
         if there in seen:
-            found.append(Problem("read_twice", there, f"it is {seen[there]} in both already"))
+            found.append(
+                Unsafe(
+                    "read_twice", there, "{word}: it is {one} in both already", {"one": seen[there]}
+                )
+            )
     for word in table.silent:
         if word in table.both:
-            found.append(Problem("silent_and_told", word, "it stands in both, too"))
+            found.append(Unsafe("silent_and_told", word, "{word}: it stands in both, too"))
         if word not in ours:
-            found.append(Problem("not_ours", word, "this is no word of ours"))
+            found.append(Unsafe("not_ours", word, "{word}: this is no word of ours"))
     found += [
-        Problem("not_total", word, "neither in both nor silent")
+        Unsafe("not_total", word, "{word}: neither in both nor silent")
         for word in ours
         if word not in table.both and word not in table.silent
     ]
     reading = table.reading()
     for there in theirs or ():
         if there not in reading:
-            found.append(Problem("not_total", there, "the desk has it, no row reads it"))
+            found.append(Unsafe("not_total", there, "{word}: the desk has it, no row reads it"))
     for there in table.both.values():
         if theirs is not None and there not in theirs:
-            found.append(Problem("not_total", there, "the desk does not have it"))
+            found.append(Unsafe("not_total", there, "{word}: the desk does not have it"))
     return found
 
 
-def check_peer(there: Mapping[str, str], back: Mapping[str, str]) -> list[Problem]:
+def check_peer(there: Mapping[str, str], back: Mapping[str, str]) -> list[Unsafe]:
     """A table between two hubs: the way back must be the way there, or edits swing."""
     found = []
     for word, meant in there.items():
         if back.get(meant) != word:
-            found.append(Problem("loses", word, f"it comes back as {back.get(meant)}"))
+            found.append(_lost(word, back.get(meant)))
     for word, meant in back.items():
         if there.get(meant) != word:
-            found.append(Problem("loses", word, f"it comes back as {there.get(meant)}"))
+            found.append(_lost(word, there.get(meant)))
     return found
+
+
+def _lost(word: str, other: str | None) -> Unsafe:
+    if other is None:
+        return Unsafe("loses", word, "{word}: it does not come back")
+    return Unsafe("loses", word, "{word}: it comes back as {other}", {"other": other})
 
 
 def check_path(
     near: ValueMap, peer: Mapping[str, str], far: ValueMap, *, ours: Collection[str]
-) -> list[Problem]:
+) -> list[Unsafe]:
     """A whole way: desk, hub, peer's hub, its desk. `peer` is our words to the peer's."""
     found = check(near, ours) + check(far, set(peer.values()))
     found += check_peer(peer, {meant: word for word, meant in peer.items()})
     found += [
-        Problem("not_total", word, "the peer has no word for it")
+        Unsafe("not_total", word, "{word}: the peer has no word for it")
         for word in ours
         if word not in peer
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import jsonschema
@@ -12,6 +13,7 @@ from ruamel.yaml import YAML
 from connectors.registry import TEMPLATES, template
 from connectors.rest.loading import load
 from connectors.rest.source import BadDescription
+from hub.i18n import gettext, reading_in
 from tools import desk_schema
 
 FOLDER = Path(__file__).parents[2] / "connectors" / "desks"
@@ -136,3 +138,28 @@ def test_what_is_no_description_is_refused_in_one_line(text) -> None:
 def test_content_needs_a_signature() -> None:
     hook = "hook: {signature: {kind: none}, ticket: body.id, carries: true}\n"
     assert any("not signed" in one for one in mistakes(template("redmine") + hook))
+
+
+def test_mistakes_are_told_in_the_language_of_the_reader() -> None:
+    text = redmine("map: status", "map: statsu").replace("silent: [open]", "silent: []")
+    with pytest.raises(BadDescription) as caught:
+        load(text, "redmine.yaml")
+    with reading_in("ru"):
+        told = [one.in_words(gettext) for one in caught.value.mistakes]
+    assert [one.split(" ", 1)[1] for one in told] == [
+        "open: нет ни в both, ни в silent",
+        "нет таблицы statsu; может быть, status?",
+    ]
+    assert [one.split(" ", 1)[0] for one in told] == [
+        str(one).split(" ", 1)[0] for one in caught.value.mistakes
+    ]
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_what_a_template_tells_people_is_told_in_their_language(name) -> None:
+    it = load(template(name), f"{name}.yaml")
+    said = [one.label for one in (*it.settings.values(), *it.secrets.values())]
+    said += [text for one in it.checks for text in (one.told, one.cure) if text]
+    with reading_in("ru"):
+        for text in (*said, it.notes):
+            assert re.search("[а-яё]", gettext(text)), text

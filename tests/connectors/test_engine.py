@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from connectors import conformance
 from connectors.conformance import a_file, a_wish
 from connectors.contract import (
     Answer,
@@ -56,6 +57,50 @@ class Rotating(ServiceNow):
         token = f"token-{self.number()}-0123456789"
         self.tokens[token] = 5
         return made(200, {"access_token": token, "refresh_token": self.valid})
+
+
+class Timeless(Redmine):
+    """Behind a server that puts no Date into its answers, as Redmine's own does."""
+
+    async def send(self, request: Request, *, max_bytes: int) -> Answer:
+        answer = await super().send(request, max_bytes=max_bytes)
+        headers = {name: said for name, said in answer.headers.items() if name != "date"}
+        return replace(answer, headers=headers)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["poll-our_clock_an_hour_ahead", "poll-our_clock_an_hour_behind", "poll-our_clock_a_day_ahead",
+     "two_changes_in_one_tick_both_come", "a_ticket_comes_once", "poll-restart_between_pages",
+     "what_was_there_before_is_not_news"],
+)  # fmt: skip
+async def test_a_desk_that_does_not_tell_its_time_is_read_by_what_changed_last(name) -> None:
+    rig = Timeless().rig()
+    every = {**dict(conformance.cases(rig)), **dict(conformance.fault_cases(rig))}
+    await every[name](rig)
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"  \n", b"<html>Back soon</html>", b"<?xml version='1.0'?>"]
+)
+async def test_no_answer_and_a_page_for_people_are_no_deleted_ticket(body) -> None:
+    class Paused(Redmine):
+        def _answer(self, asked: Asked) -> Answer:
+            whole = super()._answer(asked)
+            return Answer(200, {"content-type": "text/plain"}, body) if self.paused else whole
+
+        paused = False
+
+    desk = Paused()
+    ticket = await desk.open_ticket("Касса", "x")
+    connector = desk.rig().connector()
+    cursor = [page async for page in connector.pull(None)][-1].cursor
+    await desk.reply(ticket, "ответ", public=True)
+    desk.paused = True
+    with pytest.raises(Unavailable):
+        await connector.fetch(ticket)
+    with pytest.raises(Unavailable):
+        [page async for page in connector.pull(cursor)]
 
 
 async def test_a_refresh_token_that_changes_with_every_use_is_kept() -> None:
@@ -149,6 +194,20 @@ class Dishonest(Redmine):
     @route("PUT", r"/issues/(\d+).json")
     def update(self, asked: Asked) -> Answer:
         return made(204)
+
+
+@pytest.mark.parametrize("public", ["entry.visible", "{const: 1}", "{const: 'false'}"])
+async def test_what_is_not_clearly_public_is_private(public) -> None:
+    text = template("redmine").replace(
+        'public: {expr: "not entry.private_notes"}', f"public: {public}"
+    )
+    desk = Redmine()
+    rig = desk.rig()
+    ticket = await desk.open_ticket("Касса", "x")
+    await desk.reply(ticket, "между нами", public=True)
+    host = Host(desk, desk.clock, rig.vault, rig.settings)
+    found = await RestConnector(load(text, "redmine.yaml"), host).fetch(ticket)
+    assert [(one.body, one.public) for one in found.comments] == [("между нами", False)]
 
 
 async def test_a_yes_is_not_believed_until_it_is_seen() -> None:

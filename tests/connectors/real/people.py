@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 import aiohttp
+from aiohttp import web
 
 from connectors.conformance import Rig, Seen
 from connectors.contract import Call, Host
 from connectors.registry import template
 from connectors.rest.connector import RestConnector
+from connectors.rest.description import Description
 from connectors.rest.loading import load
 from tests.connectors.real.transport import RealClock, RealTransport
+from tests.connectors.simulators.desk import Vault
 
 
-@dataclass
-class Vault:
-    values: dict[str, str]
-
-    def read(self, name: str) -> str | None:
-        return self.values.get(name)
-
-    async def write(self, name: str, value: str) -> None:
-        self.values[name] = value
+@cache
+def _in_small_pages(name: str) -> Description:
+    """The template, whose polls turn pages of eight: a list of a hundred takes too long to make."""
+    before, poll, after = template(name).partition("\npoll:")
+    return load(before + poll + after.replace("size: 100,", "size: 8,", 1), f"{name}.yaml")
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Colleagues:
 
     base: str
     folder: Path
+    hook_port: int = 0  # where the desk sends webhooks, if it was told to
     name: ClassVar[str]
     can: ClassVar[frozenset[str]]
     words: ClassVar[dict[str, str]]
@@ -77,7 +80,7 @@ class Colleagues:
         raise NotImplementedError
 
     def rig(self) -> Rig:
-        description = load(template(self.name), f"{self.name}.yaml")
+        description = _in_small_pages(self.name)
 
         def make(host: Host) -> RestConnector:
             return RestConnector(description, host)
@@ -241,3 +244,190 @@ class DjangoHelpdesk(Colleagues):
 
     async def delete(self, ticket: str) -> None:
         await self.ask("DELETE", f"/api/tickets/{ticket}/")
+
+
+def _file_form(content: bytes, name: str, **fields: str) -> aiohttp.FormData:
+    """The fields are JSON, as Request Tracker wants them."""
+    form = aiohttp.FormData(quote_fields=False)
+    for key, value in fields.items():
+        form.add_field(key, value, content_type="application/json")
+    form.add_field("Attachments", content, filename=name, content_type="application/octet-stream")
+    return form
+
+
+@dataclass
+class RequestTracker(Colleagues):
+    """petr, a colleague who may delete tickets, which we may not."""
+
+    name = "request-tracker"
+    can = frozenset({"reply", "private", "move", "strange", "file", "delete", "merge", "hook",
+                     "signed"})  # fmt: skip
+    words = {"new": "new", "in_progress": "open", "pending": "stalled", "resolved": "resolved",
+             "cancelled": "rejected"}  # fmt: skip
+
+    def tokens(self) -> list[str]:
+        return (self.folder / "tokens").read_text().split()
+
+    def keys(self) -> dict[str, str]:
+        return {"Authorization": f"token {self.tokens()[1]}"}
+
+    def secrets(self) -> dict[str, str]:
+        return {"token": self.tokens()[0], "webhook": "rt-shared-secret"}
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": self.base, "queue": "Support", "user": "hub", "marker_field": "HubId"}
+
+    async def rest(self, method: str, path: str, said: Any = None, **more: Any) -> Any:
+        return await self.ask(method, f"/REST/2.0{path}", said, **more)
+
+    async def open_ticket(self, title: str, text: str) -> str:
+        said = {"Queue": "Support", "Subject": title, "ContentType": "text/plain", "Content": text}
+        return str((await self.rest("POST", "/ticket", said))["id"])
+
+    async def reply(self, ticket: str, text: str, *, public: bool) -> None:
+        said = {"ContentType": "text/plain", "Content": text}
+        await self.rest("POST", f"/ticket/{ticket}/{'correspond' if public else 'comment'}", said)
+
+    async def set(self, ticket: str, **said: Any) -> None:
+        await self.rest("PUT", f"/ticket/{ticket}", said)
+
+    async def move(self, ticket: str, status: str) -> None:
+        await self.set(ticket, Status=self.words[status])
+
+    async def strange(self, ticket: str) -> str:
+        await self.set(ticket, Status="quarantine")
+        return "quarantine"
+
+    async def put_file(self, ticket: str, name: str, content: bytes) -> None:
+        said = json.dumps({"ContentType": "text/plain", "Content": "файл"})
+        await self.rest("POST", f"/ticket/{ticket}/correspond",
+                        form=_file_form(content, name, JSON=said))  # fmt: skip
+
+    async def delete(self, ticket: str) -> None:
+        await self.set(ticket, Status="deleted")
+
+    async def merge(self, ticket: str, into: str) -> None:
+        await self.set(ticket, MergeInto=int(into))
+
+    async def seen(self, ticket: str) -> Seen:
+        fields = "fields=Type&per_page=100"
+        history = (await self.rest("GET", f"/ticket/{ticket}/history?{fields}"))["items"]
+        kinds = {one["id"]: one["Type"] for one in history}
+        fields = "fields=Filename,ContentType,TransactionId&per_page=100"
+        attached = (await self.rest("GET", f"/ticket/{ticket}/attachments?{fields}"))["items"]
+        comments, files = [], []
+        for one in attached:
+            kind = kinds.get(str(one["TransactionId"]))
+            if kind not in ("Correspond", "Comment") or one["ContentType"].startswith("multipart"):
+                continue
+            whole = await self.rest("GET", f"/attachment/{one['id']}")
+            content = base64.b64decode(whole["Content"])
+            if one["Filename"]:
+                files.append((one["Filename"], content))
+            else:
+                comments.append((content.decode().replace("\r\n", "\n"), kind == "Correspond"))
+        status = (await self.rest("GET", f"/ticket/{ticket}"))["Status"]
+        return Seen(tuple(comments), tuple(files), status)
+
+    async def marked(self, marker: str) -> list[str]:
+        query = f"CF.{{HubId}} = '{marker}'"
+        url = f"/tickets?query={query.replace(' ', '%20')}"
+        return [str(one["id"]) for one in (await self.rest("GET", url))["items"]]
+
+    async def hook(self, ticket: str) -> Call:
+        """A colleague writes; what the scrip sends about it."""
+        came: asyncio.Queue[Call] = asyncio.Queue()
+
+        async def taken(request: web.Request) -> web.Response:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            came.put_nowait(Call("POST", headers, {}, await request.read()))
+            return web.Response()
+
+        app = web.Application()
+        app.router.add_post("/", taken)
+        runner = web.AppRunner(app)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", self.hook_port).start()
+            await self.reply(ticket, "позвоните", public=False)  # a reply would reopen it
+            async with asyncio.timeout(20):
+                while True:
+                    call = await came.get()
+                    if json.loads(call.body)["ticket"] == int(ticket):
+                        return call
+        finally:
+            await runner.cleanup()
+
+
+@dataclass
+class Redmine(Colleagues):
+    """petr, of the same project."""
+
+    project: str = "support"
+    name = "redmine"
+    can = frozenset({"reply", "private", "move", "strange", "file", "delete"})
+    words = {"new": "1", "in_progress": "2", "resolved": "3", "pending": "4", "closed": "5",
+             "cancelled": "6"}  # fmt: skip
+
+    def tokens(self) -> list[str]:
+        return (self.folder / "tokens").read_text().split()
+
+    def keys(self) -> dict[str, str]:
+        return {"X-Redmine-API-Key": self.tokens()[1]}
+
+    def secrets(self) -> dict[str, str]:
+        return {"api_key": self.tokens()[0]}
+
+    def settings(self) -> dict[str, Any]:
+        return {"url": self.base, "project": self.project, "tracker_id": 3, "marker_field": 1}
+
+    async def open_ticket(self, title: str, text: str) -> str:
+        said = {"project_id": self.project, "tracker_id": 3, "priority_id": 2,
+                "subject": title, "description": text}  # fmt: skip
+        return str((await self.ask("POST", "/issues.json", {"issue": said}))["issue"]["id"])
+
+    async def set(self, ticket: str, **said: Any) -> None:
+        await self.ask("PUT", f"/issues/{ticket}.json", {"issue": said})
+
+    async def reply(self, ticket: str, text: str, *, public: bool) -> None:
+        await self.set(ticket, notes=text, private_notes=not public)
+
+    async def move(self, ticket: str, status: str) -> None:
+        await self.set(ticket, status_id=int(self.words[status]))
+
+    async def strange(self, ticket: str) -> str:
+        every = (await self.ask("GET", "/issue_statuses.json"))["issue_statuses"]
+        found = next(one["id"] for one in every if one["name"] == "Quarantine")
+        await self.set(ticket, status_id=found)
+        return str(found)
+
+    async def put_file(self, ticket: str, name: str, content: bytes) -> None:
+        kind = "application/octet-stream"
+        async with (
+            aiohttp.ClientSession(headers={**self.keys(), "Content-Type": kind}) as session,
+            session.post(
+                f"{self.base}/uploads.json", params={"filename": name}, data=content
+            ) as it,
+        ):
+            token = (await it.json())["upload"]["token"]
+        await self.set(ticket, uploads=[{"token": token, "filename": name, "content_type": kind}])
+
+    async def delete(self, ticket: str) -> None:
+        await self.ask("DELETE", f"/issues/{ticket}.json")
+
+    async def seen(self, ticket: str) -> Seen:
+        shown = await self.ask("GET", f"/issues/{ticket}.json?include=journals,attachments")
+        it = shown["issue"]
+        comments = tuple(
+            (one["notes"].replace("\r\n", "\n"), not one["private_notes"])
+            for one in it["journals"] if one["notes"]
+        )  # fmt: skip
+        files = [
+            (one["filename"], await self.ask("GET", one["content_url"]))
+            for one in it["attachments"]
+        ]
+        return Seen(comments, tuple(files), str(it["status"]["id"]))
+
+    async def marked(self, marker: str) -> list[str]:
+        found = await self.ask("GET", f"/issues.json?cf_1={marker}&status_id=*")
+        return [str(one["id"]) for one in found["issues"]]

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import cache
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -21,6 +22,7 @@ from connectors.conformance import Rig, Seen
 from connectors.contract import Answer, Call, Download, File, Host, Part, Request
 from connectors.registry import template
 from connectors.rest.connector import RestConnector
+from connectors.rest.description import Description
 from connectors.rest.loading import load
 
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -317,7 +319,7 @@ class Desk:
     # ------------------------------------------------------------ the rig
 
     def rig(self) -> Rig:
-        description = load(template(self.name), f"{self.name}.yaml")
+        description = described(self.name)
 
         def make(host: Host) -> RestConnector:
             return RestConnector(description, host)
@@ -335,6 +337,12 @@ class Desk:
             statuses=statuses,
             resolution=self.resolution,
         )
+
+
+@cache
+def described(name: str) -> Description:
+    """A template, read once: reading is what takes the longest here."""
+    return load(template(name), f"{name}.yaml")
 
 
 def coded(content: bytes) -> str:

@@ -85,7 +85,9 @@ class RequestTracker(Desk):
 
     @route("GET", "/REST/2.0/transactions")
     def transactions(self, asked: Asked) -> Answer:
-        since = int(re.fullmatch(r"id > (\d+)", asked.query["query"])[1])
+        since = int(
+            re.fullmatch(r"TicketQueue = 'Support' AND id > (\d+)", asked.query["query"])[1]
+        )
         found = [one for one in self.log if one.id > since]
         found.sort(key=lambda one: one.id, reverse=asked.query.get("order") == "DESC")
         return self.page(asked, [
@@ -110,11 +112,12 @@ class RequestTracker(Desk):
         it = self.tickets.get(asked.match[1])
         if it is None:
             raise No(404, {"message": "Not Found"})
+        it = self.tickets[it.merged] if it.merged else it
         fields = [{"id": "2", "name": "HubId", "type": "customfield",
                    "values": [it.fields["HubId"]] if "HubId" in it.fields else []}]  # fmt: skip
         return made(200, {
             "id": int(it.id), "Subject": it.title, "Status": "deleted" if it.deleted else it.status,
-            "EffectiveId": {"id": it.merged or it.id}, "Requestor": [{"id": it.by}],
+            "EffectiveId": {"id": it.id}, "Requestor": [{"id": it.by}],
             "Created": "вчера" if it.spoiled else iso(it.created), "LastUpdated": iso(it.updated),
             "CustomFields": fields, "Creator": {"id": it.by},
         })  # fmt: skip
