@@ -26,6 +26,19 @@ IDS_MAX: Final = 100  # of References
 _NESTED_MAX: Final = 20  # comments within comments
 _LINES_MAX: Final = 2000  # header lines of one letter
 
+_OF_PROGRAMS_MAX: Final = 60  # header lines that are kept to tell programs apart
+_SHOWN_MAX: Final = 300  # characters of each
+_NAME_MAX: Final = 60
+_OF_ALL: Final = frozenset(
+    [
+        *("from", "to", "cc", "bcc", "subject", "date", "sender", "reply-to", "references"),
+        *("message-id", "in-reply-to", "received", "return-path", "delivered-to", "x-original-to"),
+        *("dkim-signature", "arc-seal", "arc-message-signature", "arc-authentication-results"),
+        *("authentication-results", "received-spf", "mime-version", "content-type"),
+        *("content-transfer-encoding", "x-received", "x-google-dkim-signature"),
+    ]
+)  # said of every letter, or told elsewhere
+
 _ODD: Final = frozenset({"idna", "punycode", "unicode_escape", "raw_unicode_escape", "undefined"})
 _ALIASES: Final = {"cp-1251": "cp1251", "win-1251": "cp1251", "koi8r": "koi8-r", "utf8mb4": "utf-8"}
 _ID: Final = re.compile(r"<([^<>\s]{1,500})>")
@@ -56,6 +69,14 @@ class Headers:
     def has(self, name: str) -> bool:
         """Whether there is such a line."""
         return any(known == name.lower() for known, _value in self._lines)
+
+    def of_programs(self) -> tuple[tuple[str, str], ...]:
+        """Those by which a program makes itself known, as people read them, with small names."""
+        return tuple(
+            (name, readable(value)[:_SHOWN_MAX])
+            for name, value in self._lines
+            if name not in _OF_ALL and len(name) <= _NAME_MAX
+        )[:_OF_PROGRAMS_MAX]
 
 
 def unfolded(value: object) -> str:

@@ -12,6 +12,7 @@ from hub.mail.imap import ImapFetcher
 from hub.mail.intake import MailRoom
 from hub.mail.mailboxes import Mailbox
 from hub.mail.post import PostOffice
+from hub.mail.profile import Profile
 from hub.mail.reader import Reader
 from hub.mail.submit import SmtpSubmission
 
@@ -19,11 +20,17 @@ from hub.mail.submit import SmtpSubmission
 class MailHouse:
     """The mailboxes of a node at work."""
 
-    def __init__(self, hub: Hub, mailboxes: tuple[Mailbox, ...], env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        mailboxes: tuple[Mailbox, ...],
+        env: Mapping[str, str],
+        profiles: tuple[Profile, ...] = (),
+    ) -> None:
         self._hub = hub
         self._mailboxes = mailboxes
         self._env = env
-        self._reader = Reader()
+        self._reader = Reader(profiles)
         self._stop = asyncio.Event()
         self._fetching: list[asyncio.Task[None]] = []
         self._door: asyncio.Server | None = None

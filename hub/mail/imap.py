@@ -91,6 +91,22 @@ class ImapFetcher:
             more = await self._folder(self._client, folder) or more
         return more
 
+    async def reach(self) -> None:
+        """Return if the server is who it says, lets us in and has every folder.
+
+        Raises Unavailable, Misconfigured.
+        """
+        try:
+            self._client = await asyncio.to_thread(self._connect)
+            for folder in self._imap.folders:
+                await asyncio.to_thread(self._client.folder.set, folder, readonly=True)
+        except _BROKEN as error:
+            because = str(error)[:300] or type(error).__name__
+            told = "The mailbox cannot be read: {said}"
+            raise Unavailable("mailbox_broken", told, because=because, said=because) from error
+        finally:
+            await self.close()
+
     def _connect(self) -> BaseMailBox:
         server = self._imap
         port = server.port or _PORTS[server.security]

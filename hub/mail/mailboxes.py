@@ -17,15 +17,14 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
+from connectors.rest.source import BadDescription
 from hub.actions.intake import Intake
 from hub.domain.ticket import Priority
 from hub.errors import Misconfigured
+from hub.mail import yaml_files
 from hub.mail.headers import strict
 
 FOLDER: Final = "mailboxes"
@@ -180,6 +179,9 @@ class Mailbox(_Part):
         )
 
 
+_SHAPES: Final = (Mailbox, Tickets, Dkim, Imap, Server, Secret)
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of a mailbox file."""
     found = Mailbox.model_json_schema()
@@ -190,42 +192,24 @@ def schema() -> dict[str, Any]:
 def load(data: Path) -> tuple[Mailbox, ...]:
     """Every mailbox of the node, in the order of their files' names.
 
-    Raises Misconfigured: the file, the place in it and what is wrong there.
+    Raises Misconfigured: `file:line:column what` for each mistake of the first file that has any.
     """
     found: dict[str, Mailbox] = {}
     for path in sorted((data / FOLDER).glob("*.yaml")):
         one = _read(path)
         if one.address in found:
-            raise _wrong(path, "address", "another file has this address")
+            raise _wrong(f"{path}:1:1 another file has the address {one.address}")
         found[one.address] = one
     return tuple(found.values())
 
 
 def _read(path: Path) -> Mailbox:
     try:
-        said = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise _wrong(path, "", str(error)) from error
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = "" if mark is None else f"{mark.line + 1}:{mark.column + 1}"
-        raise _wrong(path, place, getattr(error, "problem", None) or "not YAML") from error
-    if not isinstance(said, dict):
-        raise _wrong(path, "", "must be a mapping")
-    try:
-        return Mailbox.model_validate(said)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(one) for one in first["loc"])
-        raise _wrong(path, place, first["msg"].removeprefix("Value error, ")) from error
+        source = yaml_files.read(path)
+        return yaml_files.shaped(source, Mailbox, _SHAPES)
+    except BadDescription as error:
+        raise _wrong(str(error)) from error
 
 
-def _wrong(path: Path, place: str, why: str) -> Misconfigured:
-    return Misconfigured(
-        "mailbox_invalid",
-        "{path}: {place}: {why}",
-        hint="hub mail schema",
-        path=str(path),
-        place=place or "-",
-        why=why,
-    )
+def _wrong(mistakes: str) -> Misconfigured:
+    return Misconfigured("mailbox_invalid", "{mistakes}", hint="hub mail schema", mistakes=mistakes)

@@ -127,6 +127,7 @@ def _parse(raw: bytes, keep: Keep) -> Letter:
         list_id=lines.text("list-id")[:300],
         language=_language(f"{subject}\n{words or text[:5000]}"),
         fingerprint=_fingerprint(raw, lines),
+        lines=lines.of_programs(),
     )
 
 

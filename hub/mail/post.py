@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import dkim
 
-from hub.actions import correspondence, files, posts
+from hub.actions import correspondence, files, guest_links, notices, posts
 from hub.actions.context import Hub
+from hub.actions.guest_links import Purpose
 from hub.errors import Misconfigured, Refused, Unavailable
 from hub.i18n import gettext, reading_in
+from hub.mail import notice_letter, offers
 from hub.mail.compose import Draft, Enclosed, as_html, build
 from hub.mail.mailboxes import Mailbox
 from hub.mail.reply_words import OUR_MARKERS
 from hub.mail.submit import Submission
 
 if TYPE_CHECKING:
+    from hub.storage.correspondences import Correspondence
     from hub.storage.posts import Post
 
 FILES_MAX: Final = 15 * 1024 * 1024  # bytes of files in one letter; the others are named
@@ -93,6 +97,12 @@ class PostOffice:
         return correspondence.with_token(mailbox.address, correspondence.RETURN, token)
 
     async def _compose(self, post: Post, mailbox: Mailbox) -> bytes:
+        if post.kind == posts.NOTICE:
+            agent = await notices.addressee(self._hub, str(post.facts["agent"]))
+            if agent.email != post.recipient:
+                raise Refused("address_changed", "This agent has another address now.")
+            told = notice_letter.draft(self._hub, post, agent, mailbox)
+            return self._signed(build(told), mailbox)
         thread = await posts.thread_of(self._hub, post)
         if thread is None:
             raise Refused("not_found", "There is no such letter.")
@@ -100,15 +110,19 @@ class PostOffice:
         token = correspondence.reply_token(self._hub, thread)
         with reading_in(thread.language):
             marker = f"### {OUR_MARKERS[0 if thread.language == 'ru' else 1]} ###"
-            paragraphs, footer = _words(post, left_out)
             subject = _subject(post, thread.subject)
+            if post.kind == posts.PARTNER:
+                text, html = self._to_partner(post, thread.language, marker, left_out)
+            else:
+                pages = _pages(self._hub, post, thread)
+                text, html = _to_requester(post, thread.language, marker, left_out, pages)
         draft = Draft(
             sender=mailbox.address,
             sender_name=mailbox.name or self._hub.account.name,
             recipient=post.recipient,
             subject=subject,
-            text="\n\n".join([marker, *paragraphs, f"-- \n{footer}"]) + "\n",
-            html=as_html(paragraphs, marker, footer, thread.language),
+            text=text,
+            html=html,
             message_id=post.message_id,
             at=post.made_at,
             reply_to=correspondence.with_token(mailbox.address, correspondence.REPLY, token),
@@ -119,6 +133,22 @@ class PostOffice:
             files=enclosed,
         )
         return self._signed(build(draft), mailbox)
+
+    def _to_partner(
+        self, post: Post, language: str, marker: str, left_out: list[str]
+    ) -> tuple[str, str]:
+        """What a partner without a node reads, plain and as a page."""
+        tokens = {
+            act_id: correspondence.act_token(self._hub, act_id)
+            for _act, act_id in post.facts["acts"]
+        }
+        letter = offers.worded(post.facts, language, self._hub.account.base_url, tokens)
+        if left_out:
+            letter = replace(
+                letter,
+                lines=[*letter.lines, (gettext("Too large for a letter"), ", ".join(left_out))],
+            )
+        return offers.plain(letter, marker), offers.page(letter, marker, language)
 
     def _files(self, post: Post) -> tuple[list[Enclosed], list[str]]:
         enclosed, left_out, room = [], [], FILES_MAX
@@ -159,11 +189,42 @@ def _read(hub: Hub, digest: str) -> bytes:
         return source.read()
 
 
+def _as_text(paragraphs: list[str], marker: str, footer: str) -> str:
+    if not marker:
+        return "\n\n".join([*paragraphs, *([footer] if footer else [])]) + "\n"
+    return "\n\n".join([marker, *paragraphs, f"-- \n{footer}"]) + "\n"
+
+
 def _subject(post: Post, subject: str) -> str:
     number = post.facts.get("number", "")
     if post.kind == posts.ACKNOWLEDGED or not subject:
         return gettext("Ticket {number}").format(number=number)
+    if post.kind == posts.PARTNER:
+        whole = gettext("Ticket {number}: {title}").format(number=number, title=subject)
+        return f"Re: {whole}" if post.facts.get("answers") else whole
     return subject if subject.lower().startswith("re:") else f"Re: {subject}"
+
+
+def _to_requester(
+    post: Post, language: str, marker: str, left_out: list[str], pages: list[str]
+) -> tuple[str, str]:
+    """What a requester reads, plain and as a page."""
+    paragraphs, footer = _words(post, left_out)
+    footer = "\n".join([footer, *pages])
+    if "desk" in post.facts:  # all of it becomes a comment there: only what was said
+        marker, footer = "", str(post.facts.get("last_line", ""))
+    text = _as_text(paragraphs, marker, footer)
+    return text, as_html(paragraphs, marker, footer, language)
+
+
+def _pages(hub: Hub, post: Post, thread: Correspondence) -> list[str]:
+    """Lines with the addresses of the reader's own pages."""
+    texts = {Purpose.FOLLOW: gettext("Follow the ticket:"), Purpose.RATE: gettext("Rate our work:")}
+    return [
+        f"{text} {hub.account.base_url}/g/{guest_links.of_letters(hub, thread, purpose)}"
+        for purpose, text in texts.items()
+        if purpose in post.facts.get("pages", [])
+    ]
 
 
 def _words(post: Post, left_out: list[str]) -> tuple[list[str], str]:

@@ -11,14 +11,18 @@ import contextlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from hub.domain.desk_letter import DeskLetter
 from hub.domain.letter import Address, Automatic, Bounce, Letter, LetterFile, Wrapping
+from hub.domain.ticket import Priority, TicketStatus
 from hub.errors import Unavailable
 from hub.logs import get_logger
 from hub.mail.parse import Unreadable
+from hub.mail.profile import Profile
 
 READ_S: Final = 10.0  # one letter
 START_S: Final = 30.0
@@ -30,7 +34,9 @@ _log = get_logger("hub.mail")
 class Reader:
     """One reading process at a time."""
 
-    def __init__(self, read_s: float = READ_S) -> None:
+    def __init__(self, profiles: Sequence[Profile] = (), read_s: float = READ_S) -> None:
+        """`profiles` of customers' desks, by which their letters are read."""
+        self._profiles = json.dumps([one.model_dump(mode="json") for one in profiles])
         self._read_s = read_s
         self._process: asyncio.subprocess.Process | None = None
         self._done = 0
@@ -69,7 +75,7 @@ class Reader:
         answer = json.loads(line)
         if "letter" not in answer:
             raise Unreadable(str(answer.get("unreadable", "")))
-        return _letter(answer["letter"])
+        return letter_of(answer["letter"])
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._process is not None and self._process.returncode is None:
@@ -86,9 +92,12 @@ class Reader:
                 limit=_LINE_MAX,
                 env={**env, "PYTHONUTF8": "1"},
             )
+            assert process.stdin is not None
             assert process.stdout is not None
             self._process, self._done = process, 0
             async with asyncio.timeout(START_S):
+                process.stdin.write(self._profiles.encode() + b"\n")
+                await process.stdin.drain()
                 begun = await process.stdout.readline()
         except (OSError, TimeoutError) as error:
             await self.close()
@@ -117,7 +126,7 @@ def _no_reader(because: str) -> Unavailable:
     )
 
 
-def _letter(said: dict[str, Any]) -> Letter:
+def letter_of(said: dict[str, Any]) -> Letter:
     """The letter as the other process told it."""
     return Letter(
         **{
@@ -133,5 +142,18 @@ def _letter(said: dict[str, Any]) -> Letter:
             "wrappings": frozenset(Wrapping(one) for one in said["wrappings"]),
             "automatic": None if said["automatic"] is None else Automatic(said["automatic"]),
             "bounces": tuple(Bounce(**one) for one in said["bounces"]),
+            "lines": tuple((name, value) for name, value in said["lines"]),
+            "desk": None if said["desk"] is None else _desk(said["desk"]),
+        }
+    )
+
+
+def _desk(said: dict[str, Any]) -> DeskLetter:
+    return DeskLetter(
+        **{
+            **said,
+            "priority": None if said["priority"] is None else Priority(said["priority"]),
+            "status": None if said["status"] is None else TicketStatus(said["status"]),
+            "due_at": None if said["due_at"] is None else datetime.fromisoformat(said["due_at"]),
         }
     )

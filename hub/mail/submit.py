@@ -61,6 +61,16 @@ class SmtpSubmission:
             raise _later(f"{type(error).__name__}: {error}"[:300]) from error
         await _leave(client)
 
+    async def reach(self, server: Server) -> None:
+        """Return if the server is who it says and lets us in. Raises Unavailable, Misconfigured."""
+        client = self._client(server)
+        try:
+            await client.connect()
+        except (aiosmtplib.SMTPException, OSError, ValueError, TimeoutError) as error:
+            client.close()
+            raise _later(f"{type(error).__name__}: {error}"[:300]) from error
+        await _leave(client)
+
     def _client(self, server: Server) -> aiosmtplib.SMTP:
         return aiosmtplib.SMTP(
             hostname=server.host,

@@ -11,6 +11,13 @@ from email.message import EmailMessage
 
 from hub.mail.mailboxes import Server
 
+_REFUSED = {
+    "450": "mailbox busy",
+    "451": "4.7.1 greylisted, come again",
+    "452": "4.2.2 mailbox full",
+    "550": "5.1.1 no such user",
+}
+
 
 @dataclass
 class Taken:
@@ -72,8 +79,8 @@ class MailServer:
                 sender = line[10:].split(" ")[0].strip("<>")
                 say("250 ok")
             elif verb.startswith("RCPT TO:"):
-                if fault in {"450", "550"}:
-                    say(f"{fault} mailbox full" if fault == "450" else "550 5.1.1 no such user")
+                if fault in _REFUSED:
+                    say(f"{fault} {_REFUSED[fault]}")
                     continue
                 recipients.append(line[8:].split(" ")[0].strip("<>"))
                 say("250 ok")

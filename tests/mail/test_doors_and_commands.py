@@ -95,14 +95,17 @@ def test_a_mailbox_file_is_read_and_fits_its_schema(tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("address: nothing\n", "address"),
-        ("address: help+x@plus.example\n", "address"),
-        ("adress: help@plus.example\n", "address"),
-        ("address: help@plus.example\nsmtp: {host: mx.example, security: none}\n", "smtp"),
-        ("address: help@plus.example\nsmtp: {host: mx.example, user: a}\n", "smtp"),
-        ("address: help@plus.example\nimap: {host: mx.example, port: 0}\n", "imap.port"),
-        ("address: [\n", "2:1"),
-        ("- a\n", "-"),
+        ("address: nothing\n", "1:10 must be a plain address"),
+        ("address: help+x@plus.example\n", "1:10 must be a plain"),
+        ("adress: help@plus.example\n", "1:9 unknown key adress; did you mean address?"),
+        (
+            "address: help@plus.example\nsmtp: {host: mx.example, security: none}\n",
+            "2:7 must use tls",
+        ),
+        ("address: help@plus.example\nsmtp: {host: mx.example, user: a}\n", "2:7 a user needs"),
+        ("address: help@plus.example\nimap: {host: mx.example, port: 0}\n", "2:32 input should be"),
+        ("address: [\n", "2:1 "),
+        ("- a\n", "1:1 not a mapping"),
     ],
 )
 def test_a_mailbox_file_that_cannot_work_is_refused_by_its_place(
@@ -112,7 +115,7 @@ def test_a_mailbox_file_that_cannot_work_is_refused_by_its_place(
     (tmp_path / "mailboxes" / "help.yaml").write_text(text)
     with pytest.raises(Misconfigured) as refusal:
         mailboxes.load(tmp_path)
-    assert refusal.value.facts["place"] == place
+    assert f"help.yaml:{place}" in str(refusal.value)
 
 
 def test_a_secret_that_is_not_there_is_named_and_not_shown(tmp_path: Path):
