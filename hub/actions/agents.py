@@ -121,6 +121,7 @@ async def prefer(
     hub: Hub, actor: Actor, *, language: str | None = None, time_zone: str | None = None
 ) -> None:
     """The actor reads this language, and times of this zone; None leaves it as it is."""
+    permits.require(actor, Permission.PROFILE)
     wanted = {"language": language, "time_zone": time_zone}
     if language is not None and language not in LANGUAGES:
         raise Refused("language_unknown", "There is no language '{name}' here.", name=language)
@@ -133,6 +134,7 @@ async def prefer(
 
 async def call(hub: Hub, actor: Actor, display: str) -> None:
     """The actor is called so from now on. Raises Refused(name_invalid)."""
+    permits.require(actor, Permission.PROFILE)
     display = _name(display)
     await hub.db.write(lambda tx: agents.change(tx, actor.ref, display=display))
 

@@ -49,6 +49,7 @@ async def propose(hub: Hub, actor: Actor, link_id: LinkId, offer: Offer) -> Amen
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
         link = relations.agreed(tx, link_id)
+        outgoing.check_node(link)
         for by_us in (True, False):
             if stored.waiting(tx.connection, link_id, by_us=by_us) is not None:
                 raise Conflict(

@@ -15,7 +15,7 @@ from hub.domain.assignment import Assignment, DueSource, VisitStage, tidy_tags
 from hub.domain.ticket import Asset, ChecklistItem, Field, Site, Ticket
 from hub.errors import Refused
 from hub.ids import TicketId
-from hub.storage import agents, assignments, attachments, directories
+from hub.storage import agents, assignments, attachments, directories, teams
 from hub.storage.database import Connection, Tx
 from hub.storage.directories import CustomerSite, FieldDefinition
 
@@ -46,7 +46,10 @@ def emptied(names: Collection[str]) -> dict[str, None]:
 def note(
     tx: Tx, ticket_id: TicketId, ours: Mapping[str, Any], *, due_source: DueSource | None
 ) -> None:
-    """Keep these of `OURS` on the ticket. Raises Refused(tag_invalid)."""
+    """Keep these of `OURS` on the ticket. Raises Refused(tag_invalid | team_unknown)."""
+    team = ours.get("team")
+    if team is not None and teams.find(tx.connection, team) is None:
+        raise Refused("team_unknown", "There is no team '{name}'.", name=str(team)[:100])
     values: dict[str, Any] = {
         _COLUMNS[name]: value for name, value in ours.items() if name in _COLUMNS
     }

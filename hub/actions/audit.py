@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from hub.actions import permits
 from hub.actions.context import Actor, Hub
-from hub.errors import Refused
+from hub.domain.permission import Permission
 from hub.protocol import audit as log
 from hub.protocol.audit import Head, Record
 from hub.storage import audit
@@ -57,8 +58,8 @@ async def read(
     event: str | None = None,
     by: str | None = None,
 ) -> list[Record]:
-    """Records, newest first; that they were read is recorded. Raises Refused(admin_only)."""
-    _admin_only(actor)
+    """Records, newest first; that they were read is recorded. Raises Refused(not_yours)."""
+    permits.require(actor, Permission.AUDIT_READ)
 
     def transaction(tx: Tx) -> list[Record]:
         found = audit.page(
@@ -78,9 +79,9 @@ async def read(
 async def export(hub: Hub, actor: Actor) -> Iterator[bytes]:
     """The lines of the whole log, signed; the export is its last record.
 
-    Raises Refused(admin_only).
+    Raises Refused(not_yours).
     """
-    _admin_only(actor)
+    permits.require(actor, Permission.AUDIT_READ)
 
     def transaction(tx: Tx) -> list[Record]:
         audit.append(tx, at=hub.now(), actor=actor.ref, event="audit.exported")
@@ -96,8 +97,3 @@ async def export(hub: Hub, actor: Actor) -> Iterator[bytes]:
         signer=hub.keys.identity,
         at=hub.now(),
     )
-
-
-def _admin_only(actor: Actor) -> None:
-    if actor.role not in {"admin", "system"}:
-        raise Refused("admin_only", "Only an administrator may read the audit log.")

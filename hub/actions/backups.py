@@ -20,7 +20,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from hub.actions import permits
 from hub.actions.context import Actor, Hub
+from hub.domain.permission import Permission
 from hub.errors import Conflict, Misconfigured, Refused, Untrusted
 from hub.faults import fault
 from hub.settings import Settings
@@ -69,6 +71,7 @@ async def create(
     If this returns the file is whole and on disk; if it raises there is none. Raises Conflict,
     Misconfigured(backup_unwritable | pg_tools_…), Unavailable.
     """
+    permits.require(actor, Permission.ADMIN)
     _refuse_existing(out)
     box = None
     if passphrase is not None:

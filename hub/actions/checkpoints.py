@@ -49,6 +49,7 @@ async def ask(hub: Hub, actor: Actor, link_id: LinkId) -> None:
 
     def transaction(tx: Tx) -> None:
         link = links.lock(tx, link_id)
+        outgoing.check_node(link)
         if link.state is not LinkState.ACTIVE:
             raise Conflict(
                 "link_not_active",
@@ -72,7 +73,7 @@ async def run_due(hub: Hub) -> None:
         return [
             link.id
             for link in links.in_states(connection, {LinkState.ACTIVE})
-            if link.id not in known or known[link.id].next_at <= now
+            if not link.in_custody and (link.id not in known or known[link.id].next_at <= now)
         ]
 
     for link_id in await hub.db.read(due):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.actions import files, keys, outbox, outgoing, peers
+from hub.actions import files, keyring, keys, outbox, outgoing, peers
 from hub.actions.context import Hub
 from hub.actions.keys import Telling
 from hub.domain.delivery import Health, backoff, health
@@ -144,6 +144,8 @@ def _note_stopped(tx: Tx, hub: Hub, link_id: LinkId, code: str) -> None:
         since=how.failing_since or now,
         error=f"{code}: told by the partner",
     )
+    # It may have been restored to before it knew our keys: it asks for them where it is told to.
+    keyring.heed_answer(tx, hub, link_id, Untrusted(code, "The partner took no more of it."))
 
 
 # --- keys -----------------------------------------------------------------------------------
@@ -246,7 +248,7 @@ class Asked:
     """A peer that we ask what is for us."""
 
     link_id: LinkId
-    next_at: datetime | None  # not before
+    next_at: datetime | None  # nobody answered there: not before
     over: bool  # both sides closed: there is news only if the peer is restored
 
 
@@ -261,8 +263,9 @@ async def due(hub: Hub) -> list[Asked]:
             over = link.closed_at is not None and link.closed_by_peer_at is not None
             gone = link.closed_at is not None and link.closed_at <= forgotten
             if stream is not None and stream.synced and not gone:
-                next_at = deliveries.get(connection, link.id).next_at
-                found.append(Asked(link.id, next_at, over))
+                how = deliveries.get(connection, link.id)
+                # A peer that refuses what we send may have for us what ends that.
+                found.append(Asked(link.id, how.next_at if outbox.unreached(how) else None, over))
         return found
 
     return await hub.db.glance(body) if hub.account.outbound_only else []

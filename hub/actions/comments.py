@@ -55,6 +55,7 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
         now = hub.now()
         if may_travel(wish.visibility):
             ground.of_tickets(tx, wish.ticket_id)
+        permits.on_tickets(tx.connection, actor, wish.ticket_id)
         tickets.touch(tx, wish.ticket_id, now)
         comment = Comment(
             id=CommentId(hub.new_id("cmt", now)),
@@ -93,7 +94,7 @@ async def edit(hub: Hub, actor: Actor, comment_id: CommentId, body: str) -> int:
     def transaction(tx: Tx) -> int:
         now = hub.now()
         ground.of_comment(tx, comment_id)
-        comment = _own(tx, comment_id)
+        comment = _own(tx, actor, comment_id)
         for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=True):
             settled.check(tx, there.link.id, there.handoff.id)
         comments.change(tx, comment.id, body=body, rev=comment.rev + 1, edited_at=now)
@@ -111,7 +112,7 @@ async def redact(hub: Hub, actor: Actor, comment_id: CommentId, reason: str = ""
     def transaction(tx: Tx) -> None:
         now = hub.now()
         ground.of_comment(tx, comment_id)
-        comment = _own(tx, comment_id)
+        comment = _own(tx, actor, comment_id)
         withdraw(tx, comment, now, now)
         spread_redaction(tx, hub, comment_id, reason, now)
         announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
@@ -128,12 +129,16 @@ def withdraw(tx: Tx, comment: Comment, at: datetime, now: datetime) -> None:
             attachments.change(tx, row.id, redacted_at=now)
 
 
-def _own(tx: Tx, comment_id: CommentId) -> Comment:
+def _own(tx: Tx, actor: Actor, comment_id: CommentId) -> Comment:
+    """The comment, if it is the actor's to change; who makes rules may change all of ours."""
     comment = comments.find(tx.connection, comment_id)
     if comment is None:
         raise NotFound("not_found", "There is no such comment.")
     if comment.origin_handoff_id is not None:
         raise Refused("not_yours", "Only its author's company can change a comment.")
+    if comment.author_ref != actor.ref and not permits.holds(actor, Permission.RULES_WRITE):
+        raise Refused("not_yours", "Only its author or a lead can change a comment.")
+    permits.on_tickets(tx.connection, actor, comment.ticket_id)
     if comment.redacted_at is not None:
         raise Refused("redacted", "The comment was taken back.")
     return comment
@@ -163,43 +168,59 @@ def spread(
     listeners = sharing.audience(tx, comment.ticket_id, came_by)
     if not listeners:
         return
-    spoken, relayed = _spoken(comment), came_by is not None
+    relayed = came_by is not None
     told = comments.refs_of(tx.connection, "cmt", comment.id) if met else {}
     for there in listeners:
         handoff = there.handoff
         if (only is not None and handoff.id != only) or handoff.id in told:
             continue
-        try:
-            view = disclosure.comment_view(
-                spoken,
-                attached,
-                there.direction,
-                by=handoff.party,
-                withhold=there.withheld,
-                company=hub.account.name,
-                relayed=relayed,
-            )
-        except Refused as error:
-            if error.code != "nothing_leaves":
-                raise
-            continue  # only files, and this agreement discloses none
-        message_id = outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
-        comments.refer(
-            tx,
-            handoff.id,
-            "cmt",
-            remote_id=comment.id,
-            local_id=comment.id,
-            sent=True,
-            message_id=message_id,
+        spread_to(tx, hub, comment, attached, there, now, relayed=relayed)
+
+
+def spread_to(
+    tx: Tx,
+    hub: Hub,
+    comment: Comment,
+    attached: Sequence[Attachment],
+    there: sharing.Listener,
+    now: datetime,
+    *,
+    relayed: bool,
+) -> None:
+    """Queue a public comment for one of those who share the ticket.
+
+    Nothing is queued where it has only files, and this agreement discloses none.
+    """
+    handoff, said = there.handoff, spoken(comment)
+    try:
+        view = disclosure.comment_view(
+            said,
+            attached,
+            there.direction,
+            by=handoff.party,
+            withhold=there.withheld,
+            company=hub.account.name,
+            relayed=relayed,
         )
-        if not attached:
-            continue
-        sharing.share_files(tx, handoff.id, view)
-        # What found no room beside the words follows at once as files of the ticket.
-        sharing.announce(
-            tx, hub, there, attached, spoken.author, now, relayed=relayed, beyond_first=True
-        )
+    except Refused as error:
+        if error.code != "nothing_leaves":
+            raise
+        return
+    message_id = outgoing.send(tx, hub, there.link, view, now=now, handoff_id=handoff.id)
+    comments.refer(
+        tx,
+        handoff.id,
+        "cmt",
+        remote_id=comment.id,
+        local_id=comment.id,
+        sent=True,
+        message_id=message_id,
+    )
+    if not attached:
+        return
+    sharing.share_files(tx, handoff.id, view)
+    # What found no room beside the words follows at once as files of the ticket.
+    sharing.announce(tx, hub, there, attached, said.author, now, relayed=relayed, beyond_first=True)
 
 
 def spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None:
@@ -207,7 +228,7 @@ def spread_edit(tx: Tx, hub: Hub, comment_id: CommentId, now: datetime) -> None:
     comment = comments.find(tx.connection, comment_id)
     assert comment is not None
     for there, _remote_id in sharing.sent_along(tx, "cmt", comment_id, listening=True):
-        view = disclosure.comment_edit_view(_spoken(comment))
+        view = disclosure.comment_edit_view(spoken(comment))
         outgoing.send(tx, hub, there.link, view, now=now, handoff_id=there.handoff.id)
 
 
@@ -236,7 +257,7 @@ def announce(tx: Tx, hub: Hub, event: EventType, comment: Comment, now: datetime
     )
 
 
-def _spoken(comment: Comment) -> rules.Comment:
+def spoken(comment: Comment) -> rules.Comment:
     """A stored comment as rules see it."""
     return rules.Comment(
         comment_id=comment.id,

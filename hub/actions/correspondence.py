@@ -54,6 +54,11 @@ def return_token(hub: Hub, post_id: str) -> str:
     return _made(hub, b"hub return addresses", post_id)
 
 
+def act_token(hub: Hub, act_id: str) -> str:
+    """The token of a link in a letter to a partner."""
+    return _made(hub, b"hub acts in letters", act_id)
+
+
 def mark(hub: Hub) -> str:
     """What every letter of this node carries, so that it knows it again."""
     return _made(hub, b"hub mark of letters", hub.account.node_id)
@@ -69,9 +74,17 @@ def begin(
     language: str,
     subject: str,
     now: datetime,
+    handoff_id: str = "",
 ) -> Correspondence:
-    """The exchange with this person about the ticket: the one there is, else a new one."""
-    known = correspondences.with_person(tx.connection, ticket_id, person.key)
+    """The exchange with this person about the ticket: the one there is, else a new one.
+
+    With a hand-off it is that with the partner without a node that it was offered to.
+    """
+    known = (
+        correspondences.of_handoff(tx.connection, handoff_id)
+        if handoff_id
+        else correspondences.with_person(tx.connection, ticket_id, person.key)
+    )
     if known is not None:
         return known
     salt = hub.entropy.bytes(16).hex()
@@ -88,6 +101,7 @@ def begin(
         newest_id=None,
         began_at=now,
         ended_at=None,
+        handoff_id=handoff_id,
     )
     correspondences.add(tx, thread)
     return thread

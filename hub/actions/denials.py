@@ -15,7 +15,7 @@ from hub.errors import HubError
 from hub.storage import audit
 from hub.storage.agents import ApiToken
 
-_CODES: Final = frozenset({"admin_only", "not_yours", "scope_missing"})
+_CODES: Final = frozenset({"not_your_team", "not_yours", "scope_missing"})
 """Refusals for who somebody is, not for what it asks for."""
 
 _AGAIN: Final = timedelta(hours=1)

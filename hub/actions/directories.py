@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from hub.actions import permits
 from hub.actions.context import Actor, Hub
 from hub.domain.lengths import SHORT_MAX, TEXT_MAX, TITLE_MAX, check_text
+from hub.domain.permission import Permission
 from hub.errors import Refused
 from hub.ids import AssetId, ContactId, CustomerId, DefinitionId, SiteId
 from hub.storage import audit, directories
@@ -104,6 +106,7 @@ def _checked(wish: Any) -> dict[str, Any]:
 
 async def add_customer(hub: Hub, actor: Actor, wish: CustomerWish) -> Customer:
     """Enter a customer into the directory."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     values = _checked(wish)
 
     def transaction(tx: Tx) -> Customer:
@@ -119,6 +122,7 @@ async def add_customer(hub: Hub, actor: Actor, wish: CustomerWish) -> Customer:
 
 async def change_customer(hub: Hub, actor: Actor, customer_id: str, wish: CustomerWish) -> Customer:
     """Make the customer what the wish says. Raises NotFound."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     values = _checked(wish)
 
     def transaction(tx: Tx) -> Customer:
@@ -131,6 +135,7 @@ async def change_customer(hub: Hub, actor: Actor, customer_id: str, wish: Custom
 
 async def archive_customer(hub: Hub, actor: Actor, customer_id: str) -> None:
     """The customer is offered no more; its tickets keep it. Raises NotFound."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
 
     def transaction(tx: Tx) -> None:
         directories.customer(tx.connection, customer_id)
@@ -141,6 +146,7 @@ async def archive_customer(hub: Hub, actor: Actor, customer_id: str) -> None:
 
 async def add_site(hub: Hub, actor: Actor, customer_id: str, wish: SiteWish) -> CustomerSite:
     """Enter a site of a customer. Raises NotFound; Refused(not_of_customer | too_deep)."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     values = _checked(wish)
 
     def transaction(tx: Tx) -> CustomerSite:
@@ -162,6 +168,7 @@ async def add_site(hub: Hub, actor: Actor, customer_id: str, wish: SiteWish) -> 
 
 async def change_site(hub: Hub, actor: Actor, site_id: str, wish: SiteWish) -> CustomerSite:
     """Make the site what the wish says. Raises NotFound; Refused(not_of_customer | too_deep)."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     values = _checked(wish)
 
     def transaction(tx: Tx) -> CustomerSite:
@@ -191,6 +198,7 @@ def _check_above(
 
 async def add_asset(hub: Hub, actor: Actor, customer_id: str, wish: AssetWish) -> CustomerAsset:
     """Enter a piece of equipment. Raises NotFound; Refused(not_of_customer)."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     values = _checked(wish)
 
     def transaction(tx: Tx) -> CustomerAsset:
@@ -213,6 +221,7 @@ async def add_asset(hub: Hub, actor: Actor, customer_id: str, wish: AssetWish) -
 
 async def change_asset(hub: Hub, actor: Actor, asset_id: str, wish: AssetWish) -> CustomerAsset:
     """Make it what the wish says; its history says what changed. Raises NotFound; Refused."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     values = _checked(wish)
 
     def transaction(tx: Tx) -> CustomerAsset:
@@ -249,6 +258,7 @@ async def add_contact(
     hub: Hub, actor: Actor, customer_id: str, wish: ContactWish
 ) -> CustomerContact:
     """Enter a person. Raises NotFound; Refused(not_of_customer)."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     values = _checked(wish)
 
     def transaction(tx: Tx) -> CustomerContact:
@@ -266,6 +276,7 @@ async def add_contact(
 
 async def remove_contact(hub: Hub, actor: Actor, contact_id: str) -> None:
     """Forget a person: nothing of them stays in the directory. Raises NotFound."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
 
     def transaction(tx: Tx) -> None:
         directories.contact(tx.connection, contact_id)
@@ -276,6 +287,7 @@ async def remove_contact(hub: Hub, actor: Actor, contact_id: str) -> None:
 
 async def define_field(hub: Hub, actor: Actor, wish: FieldWish) -> FieldDefinition:
     """Ask for a custom field from now on. Raises Refused(field_known | kind_unknown | …)."""
+    permits.require(actor, Permission.RULES_WRITE)
     values = _checked(wish)
     values["choices"] = [one for one in dict.fromkeys(map(str.strip, wish.choices)) if one]
     if values["kind"] not in KINDS:
@@ -297,6 +309,7 @@ async def define_field(hub: Hub, actor: Actor, wish: FieldWish) -> FieldDefiniti
 
 async def retire_field(hub: Hub, actor: Actor, definition_id: str) -> None:
     """Ask for it no more; tickets keep what they have. Raises NotFound."""
+    permits.require(actor, Permission.RULES_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()

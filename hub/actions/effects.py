@@ -45,6 +45,8 @@ MADE_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "file.status": ("sha256", "attachment_id", "status"),
     "rating.set": ("rev",),
     "rating.reply": ("rev",),
+    "subcontract.ask": (),  # the request id is made anew each time
+    "subcontract.answer": ("request_id",),
     "subcontract.notice": ("hop", "status", "since"),
     "data.erase": ("at",),  # the same along the whole chain
     "data.erased": ("ref_id", "held"),
@@ -80,6 +82,10 @@ ONCE: Final = frozenset(
     }
 )
 """Types whose key names one thing for ever: a second message of that key says nothing new."""
+
+
+EACH: Final = frozenset({"link.suspend", "link.resume"})
+"""Types whose every message counts: a later one of the same words answers what came between."""
 
 
 def effect_key(type_: str, handoff_id: str | None, data: Mapping[str, Any]) -> str:
@@ -119,7 +125,7 @@ def said_before(
     While own messages are being re-applied, any of them that waits for its turn; afterwards,
     on a link that took some back, what can be said only once.
     """
-    if not stream.reapplying and not (stream.taken_back and type_ in ONCE):
+    if type_ in EACH or not (stream.reapplying or (stream.taken_back and type_ in ONCE)):
         return None
     key = effect_key(type_, handoff_id, data)
     once = type_ in ONCE

@@ -110,7 +110,7 @@ def _to_sign(tail: Sequence[OutboxRow], taken: Sequence[Own]) -> list[OutboxRow]
     said = {
         effects.effect_key(own.envelope.type, own.envelope.handoff, signing.read_data(own.data))
         for own in taken
-        if own.data is not None
+        if own.data is not None and own.envelope.type not in effects.EACH
     }
     return [
         row

@@ -15,11 +15,12 @@ from typing import Any, Final
 
 from hub.actions import comments as said_comments
 from hub.actions import files as said_files
-from hub.actions import outgoing, received_handoffs, settled, terms
+from hub.actions import outgoing, permits, received_handoffs, settled, terms
 from hub.actions.context import Actor, Hub
 from hub.actions.received_handoffs import Received
 from hub.domain.disclosure import statement_view
 from hub.domain.handoff import Party
+from hub.domain.permission import Permission
 from hub.errors import Conflict, NotFound, Refused
 from hub.faults import fault
 from hub.ids import TicketId
@@ -37,7 +38,7 @@ async def erase(hub: Hub, actor: Actor, ticket_id: TicketId, reason: str) -> str
 
     Raises Conflict(legal_hold); Refused(not_yours).
     """
-    _admin_only(actor)
+    permits.require(actor, Permission.ADMIN)
     _said(reason)
 
     def transaction(tx: Tx) -> str:
@@ -77,7 +78,7 @@ async def erase(hub: Hub, actor: Actor, ticket_id: TicketId, reason: str) -> str
 
 async def hold(hub: Hub, actor: Actor, ticket_id: TicketId, reason: str) -> None:
     """Let nothing of this ticket be erased or pruned; peers that ask are told why."""
-    _admin_only(actor)
+    permits.require(actor, Permission.ADMIN)
     _said(reason)
 
     def transaction(tx: Tx) -> None:
@@ -99,7 +100,7 @@ async def hold(hub: Hub, actor: Actor, ticket_id: TicketId, reason: str) -> None
 
 async def release(hub: Hub, actor: Actor, ticket_id: TicketId) -> None:
     """Lift the legal hold: what peers asked for meanwhile is done and confirmed now."""
-    _admin_only(actor)
+    permits.require(actor, Permission.ADMIN)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -117,11 +118,6 @@ async def release(hub: Hub, actor: Actor, ticket_id: TicketId) -> None:
 
     await hub.db.write(transaction)
     await sweep(hub)
-
-
-def _admin_only(actor: Actor) -> None:
-    if actor.role not in {"admin", "system"}:
-        raise Refused("not_yours", "Only an administrator does this.")
 
 
 def _said(reason: str) -> None:

@@ -10,25 +10,40 @@ import asyncio
 import contextlib
 import importlib.resources
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from hub.actions import permits
 from hub.actions.context import Actor, Hub
+from hub.domain.permission import Permission
 from hub.errors import Conflict, NotFound, Refused, Untrusted
 from hub.evidence import verify as verifier
 from hub.ids import HandoffId, LinkId
 from hub.protocol import agreement as agreements
 from hub.protocol import evidence, jws, payloads, signing, strict_json
 from hub.protocol.agreement import AgreementParty
+from hub.protocol.encoding import instant, unb64url
 from hub.protocol.evidence import INVITEE, INVITER, Entry, LinkPart, Scope
-from hub.storage import attachments, audit, erasures, handoffs, links, nodes, tickets
+from hub.storage import (
+    attachments,
+    audit,
+    erasures,
+    handoffs,
+    letters,
+    links,
+    mail_links,
+    nodes,
+    tickets,
+)
 from hub.storage import evidence as kept
 from hub.storage.blobs import CHUNK
 from hub.storage.database import Connection, Tx
 from hub.storage.erasures import Erased
 from hub.storage.evidence import Aside, Kept, KeptReceipt
+from hub.storage.letters import StoredLetter
 from hub.storage.links import Link
+from hub.storage.mail_links import Testimony
 
 T = TypeVar("T")
 
@@ -86,6 +101,8 @@ class _Gathered:
     forks: list[Aside]
     erased: Erased = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)  # ids of messages whose payload is left out
+    testimonies: list[Testimony] = field(default_factory=list)  # of a partner without a node
+    letters: dict[str, StoredLetter] = field(default_factory=dict)  # that they name, by id
 
 
 async def export(hub: Hub, actor: Actor, wish: ExportEvidence) -> Exported:
@@ -94,6 +111,7 @@ async def export(hub: Hub, actor: Actor, wish: ExportEvidence) -> Exported:
     Raises NotFound; Refused where a word of `redact` means nothing here, where it is too much for
     one bundle, and `evidence_broken` where what is stored does not hold together any more.
     """
+    permits.require(actor, Permission.AUDIT_READ)
     now = hub.now()
     number, gathered = await hub.db.read(lambda connection: _whole(connection, hub, wish))
     files = await hub.db.read(lambda connection: _redact(connection, gathered, wish))
@@ -125,6 +143,8 @@ def _whole(connection: Connection, hub: Hub, wish: ExportEvidence) -> tuple[str,
     """What is wanted, and which of its payloads somebody asked to erase."""
     number, gathered = _gather(connection, hub, wish)
     for one in gathered:
+        if one.link.in_custody:
+            _add_testimonies(connection, one)
         gone = {
             row.handoff_id
             for rows in one.logs.values()
@@ -138,6 +158,16 @@ def _whole(connection: Connection, hub: Hub, wish: ExportEvidence) -> tuple[str,
         }
         one.erased = erasures.reach(connection, gone)
     return number, gathered
+
+
+def _add_testimonies(connection: Connection, one: _Gathered) -> None:
+    said = [row.id for row in one.logs["in"]]
+    one.testimonies = mail_links.testimonies_of(connection, said)
+    for testimony in one.testimonies:
+        if testimony.letter_id is not None:
+            letter = letters.find(connection, testimony.letter_id)
+            if letter is not None and letter.erased_at is None and letter.sha256 is not None:
+                one.letters[letter.id] = letter
 
 
 def _gather(connection: Connection, hub: Hub, wish: ExportEvidence) -> tuple[str, list[_Gathered]]:
@@ -158,7 +188,8 @@ def _gather(connection: Connection, hub: Hub, wish: ExportEvidence) -> tuple[str
         )
     by_link: dict[LinkId, set[str]] = {}
     for one in found:
-        by_link.setdefault(one.link_id, set()).add(one.id)
+        for link_id in (one.link_id, *mail_links.left_behind(connection, one.id, one.link_id)):
+            by_link.setdefault(link_id, set()).add(one.id)
     return ticket.number, [
         _of_handoffs(connection, hub, links.get(connection, link_id), frozenset(ids))
         for link_id, ids in sorted(by_link.items())
@@ -348,6 +379,8 @@ def _build(
         texts.update({f"{folder}/{name}": text for name, text in laid_out.items()})
     entries = [Entry.of(name, text) for name, text in texts.items()]
     if wish.files:
+        for part, one in zip(parts, gathered, strict=True):
+            entries += _letters(hub, part.folder, one)
         entries += [
             _blob(hub, sha256, size) for sha256, size in files.items() if hub.blobs.has(sha256)
         ]
@@ -429,7 +462,44 @@ def _texts(one: _Gathered, our_successions: Sequence[Sequence[str]]) -> dict[str
         "receipts.ndjson": b"".join(evidence.receipt_line(row.jws) for row in one.receipts),
         "superseded.ndjson": b"".join(_aside_line(one, us.node_id, row) for row in one.superseded),
         "forks.ndjson": b"".join(_aside_line(one, us.node_id, row) for row in one.forks),
+        **({"custody.ndjson": _custody(one)} if link.in_custody else {}),
     }
+
+
+def _custody(one: _Gathered) -> bytes:
+    """On the strength of what our node sealed each message of a partner that has none."""
+    lines = []
+    for testimony in one.testimonies:
+        said: dict[str, Any] = {
+            "message": testimony.message_id,
+            "way": testimony.way,
+            "at": instant(testimony.at),
+            "facts": {name: str(value) for name, value in testimony.facts.items()},
+        }
+        if (letter := one.letters.get(testimony.letter_id or "")) is not None:
+            said["letter"] = {
+                "sha256": letter.sha256,
+                "size": letter.size,
+                "standing": letter.standing or "unknown",
+            }
+        lines.append(strict_json.dump(said).encode() + b"\n")
+    return b"".join(lines)
+
+
+def _letters(hub: Hub, folder: str, one: _Gathered) -> list[Entry]:
+    """The raw letters, but those behind messages whose payload is left out."""
+    shown = {
+        letter.sha256: letter.size
+        for testimony in one.testimonies
+        if testimony.message_id not in one.hidden
+        and (letter := one.letters.get(testimony.letter_id or "")) is not None
+        and letter.sha256 is not None
+        and hub.blobs.has(letter.sha256)
+    }
+    return [
+        replace(_blob(hub, sha256, size), name=f"{folder}/letters/{unb64url(sha256).hex()}.eml")
+        for sha256, size in sorted(shown.items())
+    ]
 
 
 def _identities(party: AgreementParty, told: Sequence[Sequence[str]]) -> tuple[set[str], list[str]]:

@@ -95,19 +95,34 @@ async def add(
     visibility: Visibility = Visibility.PUBLIC,
 ) -> list[AttachmentId]:
     """Put files on the ticket as its own; public ones go to everybody who shares the ticket."""
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> list[AttachmentId]:
         now = hub.now()
         ground.of_tickets(tx, ticket_id)
-        ticket = tickets.get(tx.connection, ticket_id)
-        rows = attach_in(tx, hub, ticket.id, new, visibility, now, comment_id=None)
-        tickets.change(tx, ticket.id, updated_at=now)
+        permits.on_tickets(tx.connection, actor, ticket_id)
         author = handoff_actions.author_of(hub, actor)
-        _spread(tx, hub, ticket.id, rows, author, now, came_by=None)
-        _announce(tx, hub, ticket.id, rows, now)
-        return [row.attachment_id for row in rows]
+        return put_in(tx, hub, ticket_id, new, visibility, author, now)
 
     return await hub.db.write(transaction)
+
+
+def put_in(
+    tx: Tx,
+    hub: Hub,
+    ticket_id: TicketId,
+    new: Sequence[NewFile],
+    visibility: Visibility,
+    author: Author,
+    now: datetime,
+) -> list[AttachmentId]:
+    """`add`, within a transaction that has more to do."""
+    ticket = tickets.get(tx.connection, ticket_id)
+    rows = attach_in(tx, hub, ticket.id, new, visibility, now, comment_id=None)
+    tickets.change(tx, ticket.id, updated_at=now)
+    _spread(tx, hub, ticket.id, rows, author, now, came_by=None)
+    _announce(tx, hub, ticket.id, rows, now)
+    return [row.attachment_id for row in rows]
 
 
 async def redact(hub: Hub, actor: Actor, attachment_id: AttachmentId, reason: str = "") -> None:
@@ -122,6 +137,7 @@ async def redact(hub: Hub, actor: Actor, attachment_id: AttachmentId, reason: st
             raise NotFound("not_found", "There is no such file.")
         if row.origin_handoff_id is not None:
             raise Refused("not_yours", "Only its author's company can take a file back.")
+        permits.on_tickets(tx.connection, actor, row.ticket_id)
         if row.redacted_at is not None:
             return
         attachments.change(tx, row.id, redacted_at=now)
@@ -462,12 +478,12 @@ async def due_fetches(hub: Hub) -> dict[LinkId, list[Fetch]]:
 def _wanted(connection: Connection) -> list[Fetch]:
     """Files to be pulled now or later, from links over which content may pass.
 
-    Peers we cannot call push theirs.
+    Peers we cannot call push theirs; those of a partner without a node are here.
     """
     left_out = {
         link.id
         for link in links.in_states(connection, AGREED)
-        if link.collects or link.state is LinkState.SUSPENDED
+        if not link.peer_base_url or link.state is LinkState.SUSPENDED
     }
     return [one for one in attachments.open_fetches(connection) if one.link_id not in left_out]
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from enum import StrEnum
-from hashlib import sha256
 from typing import Final
 
-from hub.actions import comments, files
+from hub.actions import comments, files, permits
 from hub.actions.context import Actor, Hub
+from hub.actions.guest_links import LASTS, digest
+from hub.actions.guest_links import Purpose as Purpose  # noqa: PLC0414 - said by its callers
 from hub.domain import comment as rules
 from hub.domain.comment import Role, Visibility, check_body
 from hub.domain.lengths import TEXT_MAX, check_text
+from hub.domain.permission import Permission
 from hub.domain.webhook import EventType
 from hub.errors import NotFound, Refused
 from hub.ids import AgentId, CommentId, TicketId, is_id
@@ -29,16 +29,8 @@ from hub.storage.comments import Comment
 from hub.storage.database import Connection, Tx
 from hub.storage.guests import ClientRating, GuestLink
 
-LASTS: Final = timedelta(days=90)
 _BYTES: Final = 32
 SCORES: Final = range(1, 6)
-
-
-class Purpose(StrEnum):
-    """What an address opens."""
-
-    FOLLOW = "follow"  # see the ticket, reply, send files
-    RATE = "rate"  # say what one thinks of the work
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +43,16 @@ class Guest:
 
 async def invite(hub: Hub, actor: Actor, ticket_id: TicketId, purpose: Purpose) -> str:
     """The token of a new address for the requester of this ticket. Raises NotFound."""
+    permits.require(actor, Permission.TICKETS_WORK)
     token = base64.urlsafe_b64encode(hub.entropy.bytes(_BYTES)).rstrip(b"=").decode("ascii")
 
     def transaction(tx: Tx) -> str:
         now = hub.now()
         ticket = stored.get(tx.connection, ticket_id)
+        permits.on_tickets(tx.connection, actor, ticket_id)
         creator = AgentId(actor.ref) if is_id(actor.ref, "agt") else None
         guests.add(
-            tx, GuestLink(_digest(token), ticket_id, purpose, creator, now, now + LASTS, None)
+            tx, GuestLink(digest(token), ticket_id, purpose, creator, now, now + LASTS, None)
         )
         audit.append(
             tx, at=now, actor=actor.ref, event="guest.invited", ticket=ticket.number, to=purpose
@@ -70,20 +64,18 @@ async def invite(hub: Hub, actor: Actor, ticket_id: TicketId, purpose: Purpose) 
 
 async def revoke_all(hub: Hub, actor: Actor, ticket_id: TicketId) -> None:
     """Every address of this ticket opens nothing any more."""
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> None:
+        permits.on_tickets(tx.connection, actor, ticket_id)
         guests.revoke_all(tx, ticket_id, hub.now())
 
     await hub.db.write(transaction)
 
 
-def _digest(token: str) -> str:
-    return sha256(token.encode("utf-8", "replace")).hexdigest()
-
-
 def enter(connection: Connection, hub: Hub, token: str) -> Guest:
     """Who comes by this token. Raises NotFound, the same for wrong, ended and revoked ones."""
-    found = guests.find(connection, _digest(token))
+    found = guests.find(connection, digest(token))
     if found is None or found.revoked_at is not None or found.expires_at <= hub.now():
         raise NotFound(
             "guest_link_ended",

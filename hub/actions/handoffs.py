@@ -9,18 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from hub.actions import announcing, chains, outgoing, permits, settled, sharing, steps, terms
+from hub.actions import (
+    announcing,
+    chains,
+    outgoing,
+    permits,
+    requests,
+    settled,
+    sharing,
+    steps,
+    terms,
+)
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.domain import chain, disclosure
 from hub.domain.agreement import Direction, DisclosureClass, check_may_hand_off
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Author, Role, may_travel
+from hub.domain.consent import Consent
 from hub.domain.handoff import FINAL, OVER, PEN, Act, Party, Request, State, check_request
 from hub.domain.permission import Permission
-from hub.domain.rating import check_rating, check_reply
-from hub.domain.replay import rating_changes
+from hub.domain.rating import check_rating
 from hub.domain.ticket import Ticket, TicketStatus
 from hub.domain.webhook import EventType
 from hub.errors import Conflict, Refused
@@ -41,6 +51,7 @@ class OfferHandoff:
     due: datetime | None = None  # None: the ticket's own
     valid_until: datetime | None = None
     withhold: frozenset[DisclosureClass] = frozenset()
+    files: frozenset[AttachmentId] | None = None  # of the ticket's own those leave; None: all
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +73,6 @@ class Particulars:
     score: int | None = None
     criteria: Mapping[str, int] = field(default_factory=dict)
     attachment_ids: Sequence[AttachmentId] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the contractor tells about its work; None: unchanged."""
-
-    eta: datetime | None = None
-    assignee: str | None = None
-    due_promised: datetime | None = None
-    stage: str | None = None
-    plan: str | None = None
 
 
 def own_files(tx: Tx, ticket: Ticket) -> list[Attachment]:
@@ -99,88 +99,100 @@ async def offer(hub: Hub, actor: Actor, wish: OfferHandoff) -> HandoffId:
     eyes; if it raises, nothing happened.
     """
     permits.require(actor, Permission.HANDOFFS_WRITE)
+    return await hub.db.write(lambda tx: offer_in(tx, hub, actor, wish))
 
-    def transaction(tx: Tx) -> HandoffId:
-        now = hub.now()
-        ground.of_tickets(tx, wish.ticket_id, beside=[wish.link_id])
-        ticket = tickets.get(tx.connection, wish.ticket_id)
-        link = links.get(tx.connection, wish.link_id)
-        settled.check(tx, link.id)
-        direction = _check_offer(tx, ticket, link)
-        upstream = _upstream(tx, ticket)
-        handoff_id = HandoffId(hub.new_id("hnd", now))
-        token = chain.new_hop_token(hub.entropy)
-        before = upstream.hops if upstream else []
-        limit = min(direction.hop_limit, upstream.hop_limit if upstream else direction.hop_limit)
-        hops = chain.add_hop(before, token, limit)
-        due = wish.due or ticket.due_at
-        disclosed = direction.disclose - wish.withhold
-        if wish.valid_until is not None and wish.valid_until <= now:
-            raise Refused("offer_expired", "The offer would end before it is made.")
-        view = disclosure.offer_view(
-            ticket,
-            own_files(tx, ticket),
-            direction,
-            withhold=wish.withhold,
-            number=ticket.number,
-            hops=hops,
-            valid_until=wish.valid_until,
-            due=due,
-            handed_off_at=now,
-            hop_limit=limit,
-            service=ticket.service,
-        )
-        handoffs.add(
-            tx,
-            id=handoff_id,
-            link_id=link.id,
-            ticket_id=ticket.id,
-            party=Party.PRINCIPAL,
-            state=State.OFFERED,
-            since=now,
-            round=0,
-            withheld=sorted(wish.withhold),
-            hops=list(hops),
-            hop_limit=limit,
-            offered_at=now,
-            valid_until=wish.valid_until,
-            due_requested=due if DisclosureClass.DUE in disclosed else None,
-            work_started=False,
-            rating_rev=0,
-            rating_reply_rev=0,
-        )
-        handoffs.remember_token(tx, token, handoff_id)
-        message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff_id)
-        sharing.share_files(tx, handoff_id, view)
-        offered = handoffs.lock(tx, handoff_id)
-        _announce_rest(tx, hub, offered, own_files(tx, ticket), actor, now)
-        handoffs.record(
-            tx,
-            handoff_id,
-            at=now,
-            party=Party.PRINCIPAL,
-            actor=actor.display,
-            event=Act.OFFER,
-            after=State.OFFERED,
-            message_id=message_id,
-        )
-        tickets.change(tx, ticket.id, updated_at=now)
-        audit.append(
-            tx,
-            at=now,
-            actor=actor.ref,
-            event="handoff.offered",
-            ticket=ticket.number,
-            handoff=handoff_id,
-            peer=link.peer_node_id,
-            disclosed=sorted(disclosed),
-            withheld=sorted(wish.withhold),
-        )
-        chains.hop_changed(tx, hub, handoff_id, now)
-        announcing.of_handoff(tx, hub, EventType.HANDOFF_OFFERED, offered, now)
-        return handoff_id
 
-    return await hub.db.write(transaction)
+def offer_in(
+    tx: Tx, hub: Hub, actor: Actor, wish: OfferHandoff, called: HandoffId | None = None
+) -> HandoffId:
+    """`offer`, inside a transaction that has more to do; `called`: the id it was promised."""
+    now = hub.now()
+    ground.of_tickets(tx, wish.ticket_id, beside=[wish.link_id])
+    ticket = tickets.get(tx.connection, wish.ticket_id)
+    link = links.get(tx.connection, wish.link_id)
+    settled.check(tx, link.id)
+    direction = check_offer(tx, ticket, link)
+    upstream = _upstream(tx, ticket)
+    handoff_id = called or HandoffId(hub.new_id("hnd", now))
+    token = chain.new_hop_token(hub.entropy)
+    before = upstream.hops if upstream else []
+    limit = min(direction.hop_limit, upstream.hop_limit if upstream else direction.hop_limit)
+    hops = chain.add_hop(before, token, limit)
+    due = wish.due or ticket.due_at
+    disclosed = direction.disclose - wish.withhold
+    if wish.valid_until is not None and wish.valid_until <= now:
+        raise Refused("offer_expired", "The offer would end before it is made.")
+    leaving = chosen_files(own_files(tx, ticket), wish.files)[0]
+    view = disclosure.offer_view(
+        ticket,
+        leaving,
+        direction,
+        withhold=wish.withhold,
+        number=ticket.number,
+        hops=hops,
+        valid_until=wish.valid_until,
+        due=due,
+        handed_off_at=now,
+        hop_limit=limit,
+        service=ticket.service,
+    )
+    handoffs.add(
+        tx,
+        id=handoff_id,
+        link_id=link.id,
+        ticket_id=ticket.id,
+        party=Party.PRINCIPAL,
+        state=State.OFFERED,
+        since=now,
+        round=0,
+        withheld=sorted(wish.withhold),
+        hops=list(hops),
+        hop_limit=limit,
+        offered_at=now,
+        valid_until=wish.valid_until,
+        due_requested=due if DisclosureClass.DUE in disclosed else None,
+        work_started=False,
+        rating_rev=0,
+        rating_reply_rev=0,
+    )
+    handoffs.remember_token(tx, token, handoff_id)
+    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff_id)
+    sharing.share_files(tx, handoff_id, view)
+    offered = handoffs.lock(tx, handoff_id)
+    _announce_rest(tx, hub, offered, leaving, actor, now)
+    handoffs.record(
+        tx,
+        handoff_id,
+        at=now,
+        party=Party.PRINCIPAL,
+        actor=actor.display,
+        event=Act.OFFER,
+        after=State.OFFERED,
+        message_id=message_id,
+    )
+    tickets.change(tx, ticket.id, updated_at=now)
+    audit.append(
+        tx,
+        at=now,
+        actor=actor.ref,
+        event="handoff.offered",
+        ticket=ticket.number,
+        handoff=handoff_id,
+        peer=link.peer_node_id,
+        disclosed=sorted(disclosed),
+        withheld=sorted(wish.withhold),
+    )
+    chains.hop_changed(tx, hub, handoff_id, now)
+    announcing.of_handoff(tx, hub, EventType.HANDOFF_OFFERED, offered, now)
+    return handoff_id
+
+
+def chosen_files(
+    files: Sequence[Attachment], chosen: frozenset[AttachmentId] | None
+) -> tuple[list[Attachment], list[Attachment]]:
+    """Those that may leave by what our people chose, and those they leave out."""
+    leaving = [one for one in files if chosen is None or one.attachment_id in chosen]
+    return leaving, [one for one in files if one not in leaving]
 
 
 def _announce_rest(
@@ -193,7 +205,8 @@ def _announce_rest(
         sharing.announce(tx, hub, there, rest_of, author, now, relayed=False, beyond_first=True)
 
 
-def _check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
+def check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
+    """Return if the ticket may be handed along this link now. Raises Refused, Conflict."""
     if link.state is not LinkState.ACTIVE:
         raise Refused(
             "link_not_active",
@@ -223,6 +236,7 @@ def _check_offer(tx: Tx, ticket: Ticket, link: Link) -> Direction:
                 number=ticket.number,
                 peer=link.peer_name,
             )
+    _upstream(tx, ticket)  # that the terms above forbid it is known before anybody is asked
     return direction
 
 
@@ -231,7 +245,10 @@ def _upstream(tx: Tx, ticket: Ticket) -> Handoff | None:
     for handoff in handoffs.of_ticket(tx.connection, ticket.id):
         if handoff.party is Party.CONTRACTOR:
             link = links.get(tx.connection, handoff.link_id)
-            chain.check_subcontracting(terms.direction(link, Party.CONTRACTOR), consented=False)
+            chain.check_subcontracting(
+                terms.direction(link, Party.CONTRACTOR),
+                consented=handoff.consent == Consent.GRANTED,
+            )
             return handoff
     return None
 
@@ -242,15 +259,17 @@ async def preview(
     link_id: LinkId,
     withhold: frozenset[DisclosureClass],
     due: datetime | None,
+    files: frozenset[AttachmentId] | None = None,
 ) -> disclosure.Preview:
     """What an offer of this ticket would tell, and what would stay; changes nothing."""
 
     def transaction(tx: Tx) -> disclosure.Preview:
         ticket = tickets.get(tx.connection, ticket_id)
         link = links.get(tx.connection, link_id)
-        direction = _check_offer(tx, ticket, link)
+        direction = check_offer(tx, ticket, link)
+        leaving, kept = chosen_files(own_files(tx, ticket), files)
         return disclosure.preview(
-            ticket, own_files(tx, ticket), direction, withhold, due=due or ticket.due_at
+            ticket, leaving, direction, withhold, due=due or ticket.due_at, kept=kept
         )
 
     return await hub.db.write(transaction)
@@ -266,24 +285,19 @@ async def act(
 
     Raises `Refused(wrong_pen)` where the step is not ours to make now.
     """
-    permits.require(actor, Permission.TICKETS_WORK)
+    works = (Permission.TICKETS_WORK,) if what in _WORK else ()
+    permits.require(actor, *works, Permission.HANDOFFS_WRITE)
 
     def transaction(tx: Tx) -> State:
-        handoff = _take_up(tx, handoff_id)
+        handoff = settled.take_up(tx, handoff_id)
+        permits.on_tickets(tx.connection, actor, handoff.ticket_id)
         return act_in(tx, hub, handoff, what, said, actor=actor, now=hub.now())
 
     return await hub.db.write(transaction)
 
 
-def _take_up(tx: Tx, handoff_id: HandoffId) -> Handoff:
-    """The hand-off, locked, for something that is done with it here. All of that passes here.
-
-    Raises NotFound; Unavailable(link_held) while a restore brings its link up to date.
-    """
-    ground.of_handoffs(tx, handoff_id)
-    handoff = handoffs.lock(tx, handoff_id)
-    settled.check(tx, handoff.link_id, handoff.id)
-    return handoff
+_WORK: Final = frozenset({Act.START, Act.PEND, Act.RESOLVE})
+"""Steps of those who do the work; the others are answers between companies."""
 
 
 def act_in(
@@ -343,7 +357,9 @@ def cancel_below(tx: Tx, hub: Hub, handoff: Handoff, reason: str, now: datetime)
         if below.state is State.RESOLVED:
             act_in(tx, hub, below, Act.CANCEL, Particulars(reason=reason), actor=SYSTEM, now=now)
         elif PEN[below.state] is Party.CONTRACTOR:
-            ask_in(tx, hub, below, Request.CANCEL, reason, code="cancel", actor=SYSTEM, now=now)
+            requests.ask_in(
+                tx, hub, below, Request.CANCEL, reason, code="cancel", actor=SYSTEM, now=now
+            )
 
 
 def _members(
@@ -444,7 +460,7 @@ async def cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
 
     def transaction(tx: Tx) -> State:
         now = hub.now()
-        handoff = _take_up(tx, handoff_id)
+        handoff = settled.take_up(tx, handoff_id)
         if handoff.party is Party.CONTRACTOR:
             if handoff.request != Request.CANCEL:
                 raise Refused(
@@ -460,133 +476,10 @@ async def cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
                 tx, hub, handoff, Act.CANCEL, Particulars(reason=reason), actor=actor, now=now
             )
         code = "recall" if handoff.state is State.OFFERED else "cancel"
-        ask_in(tx, hub, handoff, Request.CANCEL, reason, code=code, actor=actor, now=now)
+        requests.ask_in(tx, hub, handoff, Request.CANCEL, reason, code=code, actor=actor, now=now)
         return handoff.state
 
     return await hub.db.write(transaction)
-
-
-async def retract(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> None:
-    """Ask the principal to give the resolution back."""
-    permits.require(actor, Permission.HANDOFFS_WRITE)
-
-    def transaction(tx: Tx) -> None:
-        now = hub.now()
-        handoff = _take_up(tx, handoff_id)
-        ask_in(tx, hub, handoff, Request.RETRACT, reason, code="", actor=actor, now=now)
-
-    await hub.db.write(transaction)
-
-
-def ask_in(
-    tx: Tx,
-    hub: Hub,
-    handoff: Handoff,
-    request: Request,
-    reason: str,
-    *,
-    code: str,
-    actor: Actor,
-    now: datetime,
-) -> None:
-    """Send a request and remember that it is open. One at a time."""
-    check_request(request, handoff.party, handoff.state)
-    if handoff.request is not None:
-        raise Conflict(
-            "request_open",
-            "A request about this hand-off is already waiting for an answer.",
-        )
-    link = links.get(tx.connection, handoff.link_id)
-    direction = terms.direction(link, handoff.party)
-    request_id = hub.new_id("req", now)
-    members: dict[str, Any] = {"request_id": request_id, "reason": reason}
-    if request is Request.CANCEL:
-        members["code"] = code
-    view = disclosure.statement_view(
-        f"handoff.{request}",
-        members,
-        direction,
-        by=handoff.party,
-        withhold=terms.withheld(handoff),
-    )
-    if outgoing.said_before(tx, link, view, handoff.id) is not None:
-        return
-    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id)
-    handoffs.change(
-        tx,
-        handoff.id,
-        request=request,
-        request_id=request_id,
-        request_reason=reason,
-        request_at=now,
-    )
-    handoffs.record(
-        tx,
-        handoff.id,
-        at=now,
-        party=handoff.party,
-        actor=actor.display,
-        event=request,
-        facts={"reason": reason, "code": code},
-        message_id=message_id,
-    )
-
-
-async def refuse_cancel(hub: Hub, actor: Actor, handoff_id: HandoffId, text: str) -> None:
-    """Tell the principal that the work goes on: its cancel request is refused by our people."""
-    permits.require(actor, Permission.HANDOFFS_WRITE)
-
-    def transaction(tx: Tx) -> None:
-        now = hub.now()
-        handoff = _take_up(tx, handoff_id)
-        if handoff.party is not Party.CONTRACTOR or handoff.request != Request.CANCEL:
-            raise Refused("no_request", "The principal has not asked to cancel.")
-        assert handoff.request_id is not None
-        refuse_in(
-            tx,
-            hub,
-            handoff,
-            "handoff.cancel_refused",
-            {"request_id": handoff.request_id, "code": "work_started", "text": text},
-            actor=actor,
-            now=now,
-        )
-
-    await hub.db.write(transaction)
-
-
-def refuse_in(
-    tx: Tx,
-    hub: Hub,
-    handoff: Handoff,
-    kind: str,
-    members: Mapping[str, object],
-    *,
-    actor: Actor,
-    now: datetime,
-    cause: str | None = None,
-) -> None:
-    """Answer the peer's request with no; it is no longer open."""
-    link = links.get(tx.connection, handoff.link_id)
-    direction = terms.direction(link, handoff.party)
-    view = disclosure.statement_view(
-        kind, members, direction, by=handoff.party, withhold=terms.withheld(handoff)
-    )
-    if outgoing.said_before(tx, link, view, handoff.id) is not None:
-        return
-    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id, cause=cause)
-    if handoff.request_id == members["request_id"]:  # a request of our own stays open
-        steps.close_request(tx, handoff, now)
-    handoffs.record(
-        tx,
-        handoff.id,
-        at=now,
-        party=handoff.party,
-        actor=actor.display,
-        event=kind.removeprefix("handoff."),
-        facts=dict(members),
-        message_id=message_id,
-    )
 
 
 async def detach(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> None:
@@ -599,7 +492,7 @@ async def detach(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
-        handoff = _take_up(tx, handoff_id)
+        handoff = settled.take_up(tx, handoff_id)
         if handoff.state in FINAL or handoff.detached_at is not None:
             raise Refused("wrong_pen", "This hand-off is over; there is nothing to detach.")
         if handoff.party is Party.PRINCIPAL and handoff.request is None:
@@ -608,7 +501,7 @@ async def detach(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
             except Refused:
                 pass  # we hold the pen: nothing to ask for
             else:
-                ask_in(
+                requests.ask_in(
                     tx, hub, handoff, Request.CANCEL, reason, code="detached", actor=actor, now=now
                 )
         handoffs.change(tx, handoff_id, detached_at=now)
@@ -626,130 +519,3 @@ async def detach(hub: Hub, actor: Actor, handoff_id: HandoffId, reason: str) -> 
         )
 
     await hub.db.write(transaction)
-
-
-# --- plans and ratings ----------------------------------------------------------------------
-
-
-async def plan(hub: Hub, actor: Actor, handoff_id: HandoffId, wish: Plan) -> None:
-    """Tell the principal how our work is planned."""
-    permits.require(actor, Permission.TICKETS_WORK)
-
-    def transaction(tx: Tx) -> None:
-        plan_in(tx, hub, actor, _take_up(tx, handoff_id), wish, hub.now())
-
-    await hub.db.write(transaction)
-
-
-def plan_in(tx: Tx, hub: Hub, actor: Actor, handoff: Handoff, wish: Plan, now: datetime) -> None:
-    """`plan`, inside a transaction that is about more than that."""
-    if handoff.party is not Party.CONTRACTOR:
-        raise Refused("wrong_pen", "The plan is the contractor's.")
-    if handoff.state in OVER:
-        raise Refused("wrong_pen", "This hand-off is over.")
-    changed = {
-        name: value
-        for name in Plan.__dataclass_fields__
-        if (value := getattr(wish, name)) is not None
-    }
-    if not changed:
-        raise Refused("nothing_to_change", "Say what is planned: time, person or stage.")
-    told = send_statement(tx, hub, handoff, "handoff.plan", changed, now=now, actor=actor)
-    # What both sides know of it: a name that is not disclosed is nobody's plan but ours.
-    changed = {name: value for name, value in changed.items() if name in told}
-    if "assignee" in told:
-        changed["assignee"] = told["assignee"]
-    handoffs.change(tx, handoff.id, **changed)
-    tickets.touch(tx, handoff.ticket_id, now)
-
-
-async def rate(
-    hub: Hub,
-    actor: Actor,
-    handoff_id: HandoffId,
-    score: int,
-    text: str | None = None,
-    criteria: Mapping[str, int] | None = None,
-) -> int:
-    """Rate confirmed work, or revise the rating; the revision number."""
-
-    def transaction(tx: Tx) -> int:
-        now = hub.now()
-        handoff = _take_up(tx, handoff_id)
-        rev = handoff.rating_rev + 1
-        check_rating(
-            score,
-            handoff.state,
-            rev,
-            by=handoff.party,
-            last_rev=handoff.rating_rev,
-            criteria=criteria,
-        )
-        grades = dict(criteria or {}) or None
-        members = {"score": score, "text": text, "criteria": grades, "rev": rev}
-        data = send_statement(tx, hub, handoff, "rating.set", members, now=now, actor=actor)
-        handoffs.change(tx, handoff_id, **rating_changes(data, rev))
-        announcing.of_handoff(tx, hub, EventType.HANDOFF_RATED, handoff, now, rev=rev)
-        return rev
-
-    return await hub.db.write(transaction)
-
-
-async def reply_to_rating(hub: Hub, actor: Actor, handoff_id: HandoffId, text: str) -> int:
-    """Say something to the rating we got; the revision number."""
-    permits.require(actor, Permission.HANDOFFS_WRITE)
-
-    def transaction(tx: Tx) -> int:
-        now = hub.now()
-        handoff = _take_up(tx, handoff_id)
-        rev = handoff.rating_reply_rev + 1
-        check_reply(
-            handoff.state,
-            rev,
-            by=handoff.party,
-            last_rev=handoff.rating_reply_rev,
-            rated=handoff.rating_rev > 0,
-        )
-        members = {"text": text, "at": now, "rev": rev}
-        send_statement(tx, hub, handoff, "rating.reply", members, now=now, actor=actor)
-        handoffs.change(tx, handoff_id, rating_reply=text, rating_reply_rev=rev)
-        announcing.of_handoff(tx, hub, EventType.HANDOFF_RATED, handoff, now, reply_rev=rev)
-        return rev
-
-    return await hub.db.write(transaction)
-
-
-def send_statement(
-    tx: Tx,
-    hub: Hub,
-    handoff: Handoff,
-    kind: str,
-    members: Mapping[str, object],
-    *,
-    now: datetime,
-    actor: Actor,
-) -> dict[str, Any]:
-    """Send words about a hand-off that do not change its state; what was sent."""
-    link = links.get(tx.connection, handoff.link_id)
-    view = disclosure.statement_view(
-        kind,
-        members,
-        terms.direction(link, handoff.party),
-        by=handoff.party,
-        withhold=terms.withheld(handoff),
-    )
-    data: dict[str, Any] = view.to_data()
-    if outgoing.said_before(tx, link, view, handoff.id) is not None:
-        return data
-    message_id = outgoing.send(tx, hub, link, view, now=now, handoff_id=handoff.id)
-    handoffs.record(
-        tx,
-        handoff.id,
-        at=now,
-        party=handoff.party,
-        actor=actor.display,
-        event=kind.removeprefix("handoff."),
-        facts=data,
-        message_id=message_id,
-    )
-    return data

@@ -9,11 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from hub.actions import announcing
+from hub.actions import announcing, permits
 from hub.actions.context import Actor, Hub
-from hub.actions.tokens import Scope
+from hub.domain.permission import Permission
 from hub.domain.webhook import EventType
-from hub.errors import Refused
 from hub.protocol.encoding import instant
 from hub.storage import audit, nodes, resets
 from hub.storage.database import Connection, Tx
@@ -28,8 +27,7 @@ async def release(hub: Hub, actor: Actor) -> bool:
 
     The person who does it has seen what the restore lost. Raises Refused(not_yours).
     """
-    if actor.role != "admin" or (actor.scopes is not None and Scope.ADMIN not in actor.scopes):
-        raise Refused("not_yours", "Only an administrator does this.")
+    permits.require(actor, Permission.ADMIN)
 
     def transaction(tx: Tx) -> bool:
         now = hub.now()

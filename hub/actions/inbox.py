@@ -7,45 +7,38 @@ rows to a commit, each in a savepoint of its own.
 
 from __future__ import annotations
 
-import collections
-import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
-from prometheus_client import Counter
-
 from hub.actions import (
     amendments,
-    holds,
+    applying,
     incoming,
     keyring,
+    merging,
     outgoing,
     pace,
     peer_keys,
-    rebuilding,
-    recovery,
 )
+from hub.actions.applying import Applied
 from hub.actions.context import Hub
 from hub.actions.outgoing import apply_topic
 from hub.actions.runs import SYNC_TOPIC
-from hub.domain.delivery import DeliveryState
 from hub.errors import Conflict, HubError, Refused, Unavailable, Untrusted
 from hub.faults import fault
 from hub.ids import HandoffId, LinkId, MessageId
-from hub.protocol import payloads, receipts, signing
+from hub.protocol import payloads, receipts
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import VerifiedMessage
 from hub.protocol.sync import expected_epoch
-from hub.storage import audit, ground, handoffs, inbox, links, outbox, streams
-from hub.storage.database import Connection, Tx, is_trouble
+from hub.storage import audit, ground, inbox, links, outbox, streams
+from hub.storage.database import Connection, Tx
 from hub.storage.inbox import InboxRow, InboxState
 from hub.storage.links import AGREED, Link, LinkState
-from hub.storage.outbox import OutboxRow
 from hub.storage.streams import Stream
 
-APPLY_LIMIT = 50
 SUPERSEDED_KEPT = 1000  # per link: more than one sync can leave under way
 
 
@@ -67,67 +60,74 @@ async def accept(
     A second copy gets the same receipt. `stopped` is why the caller could not verify what came
     behind this batch. Raises Refused(not_found) without storing anything.
     """
-
-    def transaction(tx: Tx) -> Accepted:
-        now = hub.now()
-        link = links.lock(tx, link_id)
-        if link.state not in AGREED:
-            raise Refused("not_found", "There is no such link.")
-        stream = streams.lock(tx, link_id)
-        if not stream.synced:
-            # Nothing may pass before both sides know where they stand; our own sync is under way.
-            tx.wake(SYNC_TOPIC)
-            raise Unavailable(
-                "sync_required", "This node was started anew.", after=timedelta(seconds=2)
-            )
-        fresh, why = _continue(tx, hub, link, stream, batch, now)
-        if why is not None and why.code == "link_suspended":
-            _hear_closing(tx, hub, link, batch, now)
-        last = fresh[-1] if fresh else None
-        epoch = last.envelope.epoch if last else stream.in_epoch
-        upto, head = (last.envelope.seq, last.hash) if last else (stream.in_seq, stream.in_head)
-        touched: dict[HandoffId, tuple[int, str]] = {}
-        if fresh:
-            touched = _store(tx, hub, link_id, fresh, now)
-            fault("inbox.stored")
-            assert last is not None
-            ack = last.envelope.ack[0] if last.envelope.ack else 0
-            streams.change(
-                tx,
-                link_id,
-                in_seq=upto,
-                in_head=head,
-                in_epoch=last.envelope.epoch,
-                # What it names beyond our log belongs to a history that a restore took back.
-                acked_seq=max(stream.acked_seq, ack if ack <= stream.out_seq else 0),
-                in_paid_until=pace.came(link, stream, now, len(fresh)),
-            )
-            tx.wake(apply_topic(link_id))
-        kept = (
-            None
-            if fresh
-            else streams.find_receipt(tx.connection, link_id, "issued", epoch=epoch, upto=upto)
-        )
-        jws = kept or receipts.seal_receipt(
-            Receipt(
-                link=link_id,
-                of=link.peer_node_id,
-                epoch=epoch,
-                upto=upto,
-                head=head,
-                handoffs=touched,
-                at=now,
-            ),
-            keyring.receipt_key(tx, hub, link),
-        )
-        if fresh:
-            streams.keep_receipt(tx, link_id, "issued", epoch=epoch, upto=upto, jws=jws, at=now)
-            fault("inbox.receipt_signed")
-        return Accepted(jws, upto, why or stopped, news=bool(fresh))
-
-    accepted = await hub.db.write(transaction)
+    accepted = await hub.db.write(lambda tx: accept_in(tx, hub, link_id, batch, stopped))
     fault("inbox.before_answer")
     return accepted
+
+
+def accept_in(
+    tx: Tx,
+    hub: Hub,
+    link_id: LinkId,
+    batch: Sequence[VerifiedMessage],
+    stopped: HubError | None = None,
+) -> Accepted:
+    """`accept`, inside a transaction that is about more than that."""
+    now = hub.now()
+    link = links.lock(tx, link_id)
+    if link.state not in AGREED:
+        raise Refused("not_found", "There is no such link.")
+    stream = streams.lock(tx, link_id)
+    if not stream.synced:
+        # Nothing may pass before both sides know where they stand; our own sync is under way.
+        tx.wake(SYNC_TOPIC)
+        raise Unavailable(
+            "sync_required", "This node was started anew.", after=timedelta(seconds=2)
+        )
+    fresh, why = _continue(tx, hub, link, stream, batch, now)
+    if why is not None and why.code == "link_suspended":
+        _hear_closing(tx, hub, link, batch, now)
+    last = fresh[-1] if fresh else None
+    epoch = last.envelope.epoch if last else stream.in_epoch
+    upto, head = (last.envelope.seq, last.hash) if last else (stream.in_seq, stream.in_head)
+    touched: dict[HandoffId, tuple[int, str]] = {}
+    if fresh:
+        touched = _store(tx, hub, link_id, fresh, now)
+        fault("inbox.stored")
+        assert last is not None
+        ack = last.envelope.ack[0] if last.envelope.ack else 0
+        streams.change(
+            tx,
+            link_id,
+            in_seq=upto,
+            in_head=head,
+            in_epoch=last.envelope.epoch,
+            # What it names beyond our log belongs to a history that a restore took back.
+            acked_seq=max(stream.acked_seq, ack if ack <= stream.out_seq else 0),
+            in_paid_until=pace.came(link, stream, now, len(fresh)),
+        )
+        tx.wake(apply_topic(link_id))
+    kept = (
+        None
+        if fresh
+        else streams.find_receipt(tx.connection, link_id, "issued", epoch=epoch, upto=upto)
+    )
+    jws = kept or receipts.seal_receipt(
+        Receipt(
+            link=link_id,
+            of=link.peer_node_id,
+            epoch=epoch,
+            upto=upto,
+            head=head,
+            handoffs=touched,
+            at=now,
+        ),
+        keyring.receipt_key(tx, hub, link),
+    )
+    if fresh:
+        streams.keep_receipt(tx, link_id, "issued", epoch=epoch, upto=upto, jws=jws, at=now)
+        fault("inbox.receipt_signed")
+    return Accepted(jws, upto, why or stopped, news=bool(fresh))
 
 
 def _continue(
@@ -300,7 +300,7 @@ def _store(
         if envelope.handoff is not None and envelope.hseq is not None:
             touched[envelope.handoff] = (envelope.hseq, one.hash)
     inbox.append(tx, rows)
-    _count(hub.metrics.received, (one.envelope.type for one in fresh))
+    applying.count(hub.metrics.received, (one.envelope.type for one in fresh))
     for handoff_id, (hseq, head) in touched.items():
         if streams.handoff(tx, link_id, handoff_id) is None:
             streams.begin_handoff(tx, link_id, handoff_id)
@@ -321,14 +321,6 @@ async def links_with_work(hub: Hub) -> list[LinkId]:
     return await hub.db.glance(body)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """What one turn at a link's inbox did."""
-
-    settled: int
-    failed: bool  # our side failed at one: it will be tried again, not at once
-
-
 async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
     """Apply the next messages of this link, in order.
 
@@ -345,17 +337,17 @@ async def apply_some(hub: Hub, link_id: LinkId) -> Applied:
         stream = streams.lock(tx, link_id)
         fault("inbox.before_apply")
         if stream.reapplying:
-            return _merge_some(tx, hub, link_id, now)
+            return merging.merge_some(tx, hub, link_id, now)
         parked = inbox.parked_handoffs(tx.connection, link_id)
-        found = inbox.waiting(tx.connection, link_id, parked, APPLY_LIMIT)
+        found = inbox.waiting(tx.connection, link_id, parked, applying.LIMIT)
         rows = list(takewhile(lambda row: about is None or row.id in about, found))
-        more = len(rows) == APPLY_LIMIT or len(rows) < len(found)
+        more = len(rows) == applying.LIMIT or len(rows) < len(found)
         contested = peer_keys.contested_from(tx.connection, link_id)
         if contested is not None:
             rows = [row for row in rows if row.seq < contested]
-        settled = _apply_in_order(tx, hub, link_id, stream, rows, now) if rows else 0
+        settled = applying.apply_in_order(tx, hub, link_id, stream, rows, now) if rows else 0
         if settled:
-            upto = _advance(tx, link_id, stream, rows, settled, bool(parked))
+            upto = applying.advance(tx, link_id, stream, rows, settled, bool(parked))
             amendments.acknowledged(tx, links.get(tx.connection, link_id), upto)
         if more and settled == len(rows):
             tx.wake(apply_topic(link_id))
@@ -375,7 +367,7 @@ def _stand(tx: Tx, link_id: LinkId) -> set[MessageId] | None:
     """
     if tx.alone:
         return None
-    rows = inbox.waiting(tx.connection, link_id, set(), APPLY_LIMIT)
+    rows = inbox.waiting(tx.connection, link_id, set(), applying.LIMIT)
     about: set[str | None] = {row.handoff_id for row in rows}
     stream = streams.get(tx.connection, link_id)
     if stream is not None and stream.reapplying:
@@ -388,213 +380,7 @@ def _stand(tx: Tx, link_id: LinkId) -> set[MessageId] | None:
     return {row.id for row in rows}
 
 
-def _apply_in_order(
-    tx: Tx, hub: Hub, link_id: LinkId, stream: Stream, rows: Sequence[InboxRow], now: datetime
-) -> int:
-    """How many of the messages, from the first on, are settled; the next one failed here."""
-    link = links.get(tx.connection, link_id)
-    repeated = inbox.repeated_ids(tx.connection, link_id, rows[0].seq, rows[-1].seq)
-    settled, done, upto = 0, [], stream.applied_seq
-    for row in rows:
-        follows = row.seq == upto + 1
-        how = _apply_one(
-            tx,
-            hub,
-            link,
-            row,
-            now,
-            repeated=row.seq in repeated,
-            follows=follows,
-            again=stream.reapplying,
-        )
-        if how is None:
-            break
-        settled += 1
-        upto += follows
-        fault("inbox.between_messages")
-        if how is InboxState.DONE:
-            done.append(row)
-        if incoming.changes_link(row.type):
-            # Only such a message changes the link, and those behind it are judged by the new one.
-            link = links.get(tx.connection, link_id)
-    if done:
-        inbox.settle_done(tx, link_id, [row.seq for row in done], now)
-        _count(hub.metrics.applied, (row.type for row in done))
-    return settled
-
-
-def _count(counter: Counter, types: Iterable[str]) -> None:
-    """Count messages by their types; whatever a peer calls its own is `other`."""
-    known = collections.Counter(one if one in payloads.TYPES else "other" for one in types)
-    for label, count in known.items():
-        counter.labels(label).inc(count)
-
-
-def _advance(
-    tx: Tx, link_id: LinkId, stream: Stream, rows: list[InboxRow], settled: int, parked: bool
-) -> int:
-    """Move the position up to which everything is settled; later messages `ack` what it returns."""
-    if settled == len(rows) and not parked and rows[0].seq == stream.applied_seq + 1:
-        last = rows[-1]
-        streams.change(tx, link_id, applied_seq=last.seq, applied_head=last.hash)
-        return last.seq
-    first = inbox.first_unsettled(tx.connection, link_id)
-    upto = (first - 1) if first is not None else streams.lock(tx, link_id).in_seq
-    if upto > stream.applied_seq:
-        row = inbox.at(tx.connection, link_id, upto)
-        assert row is not None
-        streams.change(tx, link_id, applied_seq=upto, applied_head=row.hash)
-    return max(upto, stream.applied_seq)
-
-
-def _apply_one(
-    tx: Tx,
-    hub: Hub,
-    link: Link,
-    row: InboxRow,
-    now: datetime,
-    *,
-    repeated: bool,
-    follows: bool,
-    again: bool,
-) -> InboxState | None:
-    """DONE where the caller has to settle the row, REFUSED where that was done here.
-
-    None where our side failed: the row must be tried again, or was parked. `follows` says that
-    everything before it is settled: what it makes us say then acknowledges it too. `again` says
-    that a restore may have brought it a second time.
-    """
-    try:
-        with tx.part():
-            if again and incoming.was_refused(tx, row):
-                raise incoming.Rejected(Refused("scope_denied", "It was refused before."))
-            if follows:
-                streams.change(tx, link.id, applied_seq=row.seq, applied_head=row.hash)
-            incoming.apply(tx, hub, link, row, now, repeated=repeated)
-            fault("inbox.applied_one")
-    except incoming.Rejected as rejected:
-        if follows:
-            streams.change(tx, link.id, applied_seq=row.seq, applied_head=row.hash)
-        incoming.reject(tx, hub, link, row, rejected.refusal, now)
-        fault("inbox.rejected_one")
-        return InboxState.REFUSED
-    except Exception as error:
-        if is_trouble(error):
-            raise  # it says nothing about the message
-        _failed(tx, hub, link, row, error, now)
-        return None
-    return InboxState.DONE
-
-
-def _failed(tx: Tx, hub: Hub, link: Link, row: InboxRow, error: Exception, now: datetime) -> None:
-    """Our side failed at a message: try it again soon, or park it for a person."""
-    attempts = row.attempts + 1
-    where = "".join(traceback.format_exception(error)[-3:])[-2000:]
-    if attempts < hub.limits.poison_tries or isinstance(error, Unavailable):
-        inbox.change(tx, link.id, row.seq, attempts=attempts, last_error=where)
-        return
-    inbox.change(tx, link.id, row.seq, attempts=attempts, last_error=where, state=InboxState.PARKED)
-    hub.metrics.parked.labels("failed").inc()
-    outgoing.alarm(
-        tx,
-        hub,
-        "message_parked",
-        row.id,
-        "A message of {peer} could not be processed here and was put aside.",
-        now,
-        peer=link.peer_name,
-        type=row.type,
-    )
-    tx.wake(apply_topic(link.id))
-
-
-# --- after a restore ------------------------------------------------------------------------
-
-
-def _merge_some(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> Applied:
-    """Re-apply own messages and apply the peer's, in the order in which one knew of the other."""
-    stream = streams.lock(tx, link_id)
-    if not stream.taken_back:
-        streams.change(tx, link_id, taken_back=True)
-        rebuilding.reserve_numbers(tx, link_id)
-    settled = 0
-    while settled < APPLY_LIMIT:
-        parked = inbox.parked_handoffs(tx.connection, link_id)
-        waiting = parked | outbox.parked_handoffs(tx.connection, link_id)
-        mine = outbox.next_to_reapply(tx.connection, link_id, waiting)
-        if mine is None:
-            streams.change(tx, link_id, reapplying=False)
-            holds.released_if_synced(tx, hub, now)
-            tx.wake(apply_topic(link_id))
-            tx.wake(outgoing.deliver_topic(link_id))
-            return Applied(settled + 1, failed=False)
-        theirs = inbox.waiting(tx.connection, link_id, waiting, 1)
-        if _is_behind(tx, mine, theirs):
-            if not theirs:
-                return Applied(settled, failed=False)  # what it acknowledged is still to come
-            stream = streams.lock(tx, link_id)
-            if not _apply_in_order(tx, hub, link_id, stream, theirs, now):
-                return Applied(settled, failed=True)
-            upto = _advance(tx, link_id, stream, theirs, 1, bool(parked))
-            amendments.acknowledged(tx, links.get(tx.connection, link_id), upto)
-        elif not _reapply_one(tx, hub, link_id, mine, now):
-            return Applied(settled, failed=True)
-        settled += 1
-    tx.wake(apply_topic(link_id))
-    return Applied(settled, failed=False)
-
-
-def _is_behind(tx: Tx, mine: OutboxRow, theirs: Sequence[InboxRow]) -> bool:
-    """Whether a message of ours has its place behind the next one of the peer."""
-    ack = signing.stored_envelope(mine.env).ack
-    acknowledged = 0 if ack is None else ack[0]
-    if theirs:
-        if theirs[0].seq <= acknowledged:
-            return True
-    elif inbox.last_seq(tx.connection, mine.link_id) < acknowledged:
-        return True
-    # Where an older message of the peer was put aside when ours was written, `ack` says less
-    # than was known: nothing is said about a hand-off before its offer.
-    return (
-        mine.handoff_id is not None
-        and mine.type != "handoff.offer"
-        and handoffs.find(tx.connection, mine.handoff_id) is None
-        and not inbox.has_type(tx.connection, mine.link_id, mine.handoff_id, "handoff.offer")
-        and not outbox.said(
-            tx.connection, mine.link_id, "handoff.offer", mine.handoff_id, pending=False
-        )
-    )
-
-
-def _reapply_one(tx: Tx, hub: Hub, link_id: LinkId, row: OutboxRow, now: datetime) -> bool:
-    """Whether its effect is part of our state again; else it is tried again, or was parked."""
-    link = links.get(tx.connection, link_id)
-    try:
-        with tx.part():
-            recovery.reapply(tx, hub, link, row, now)
-    except Exception as error:
-        if is_trouble(error):
-            raise  # it says nothing about the message
-        attempts = row.attempts + 1
-        where = "".join(traceback.format_exception(error)[-3:])[-2000:]
-        outbox.change(tx, link_id, row.seq, attempts=attempts, last_error=where)
-        if attempts >= hub.limits.poison_tries and not isinstance(error, Unavailable):
-            outbox.change(tx, link_id, row.seq, state=DeliveryState.PARKED)
-            hub.metrics.parked.labels("failed").inc()
-            outgoing.alarm(
-                tx,
-                hub,
-                "message_parked",
-                row.id,
-                "A message to {peer} from before the restore does not fit our state and was put "
-                "aside.",
-                now,
-                peer=link.peer_name,
-                type=row.type,
-            )
-            tx.wake(apply_topic(link_id))
-        return False
-    return True
+# --- by people ----------------------------------------------------------------------------
 
 
 async def replay(hub: Hub, row: InboxRow) -> None:

@@ -15,6 +15,7 @@ from hub.actions import (
     amendments,
     checkpoints,
     comments,
+    consents,
     erasures,
     files,
     links,
@@ -98,6 +99,8 @@ ON_HANDOFF: Final[Mapping[str, Handler]] = {
     "rating.set": received_handoffs.rating,
     "rating.reply": received_handoffs.rating_reply,
     "subcontract.notice": received_handoffs.notice,
+    "subcontract.ask": consents.receive_ask,
+    "subcontract.answer": consents.receive_answer,
     "data.erase": erasures.receive,
     "data.erased": erasures.receive_answer,
 }

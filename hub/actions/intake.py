@@ -5,20 +5,19 @@ Who may say what is decided in `domain/correspondence.py`; what it points at is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from hub.actions import correspondence, posts, tickets
+from hub.actions import correspondence, desk_letters, mail_acts, posts, tickets
 from hub.actions.comments import announce
 from hub.actions.context import SYSTEM, Hub
 from hub.actions.files import NewFile, attach_in
 from hub.actions.letters import hold
 from hub.domain.comment import Role, Visibility
 from hub.domain.correspondence import ANSWER_AGAIN, Judgement, Known, Outcome, judge
-from hub.domain.lengths import CONTENT_MAX, TEXT_MAX, TITLE_MAX
+from hub.domain.lengths import CONTENT_MAX, TEXT_MAX, TITLE_MAX, shortened
 from hub.domain.letter import Letter, Standing
 from hub.domain.ticket import Priority, Requester
 from hub.domain.webhook import EventType
@@ -29,10 +28,10 @@ from hub.storage import tickets as stored_tickets
 from hub.storage.comments import Comment
 from hub.storage.correspondences import Correspondence
 from hub.storage.database import Tx
+from hub.storage.desk_numbers import DeskNumber
 from hub.storage.letters import LetterState, StoredLetter
 
 FRESH: Final = timedelta(days=1)  # an older letter is not acknowledged any more
-_CUT: Final = "\n\n[…]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,7 @@ async def settle(
 
     def transaction(tx: Tx) -> Outcome | None:
         now = hub.now()
+        theirs = None if letter.desk is None else desk_letters.known(tx, letter.desk)
         row = letters.lock(tx, letter_id)
         if row is None or row.state is not LetterState.STORED:
             return None
@@ -71,10 +71,11 @@ async def settle(
             subject=letter.subject,
             standing=standing,
         )
-        found = _look(tx, hub, row, letter)
+        found = _look(tx, hub, row, letter, theirs)
         judged = judge(letter, standing, found.known)
-        _carry_out(tx, hub, row, letter, found, judged, intake, files, now)
-        return judged.outcome
+        if judged.outcome is Outcome.HELD and row.decided == Outcome.TICKET and letter.author:
+            judged = Judgement(Outcome.TICKET)
+        return _carry_out(tx, hub, row, letter, found, judged, intake, files, now)
 
     return await hub.db.write(transaction)
 
@@ -89,9 +90,10 @@ class _Found:
     known: Known
     correspondence: Correspondence | None  # by token, else by reference
     returned_to: str | None  # hash of the return address it came to
+    theirs: DeskNumber | None  # our ticket for the number of a customer's desk
 
 
-def _look(tx: Tx, hub: Hub, row: StoredLetter, letter: Letter) -> _Found:
+def _look(tx: Tx, hub: Hub, row: StoredLetter, letter: Letter, theirs: DeskNumber | None) -> _Found:
     connection = tx.connection
     places = [*row.recipients, *(one.address for one in (*letter.to, *letter.cc))]
     tokens = [found for place in places if (found := correspondence.token_in(place))]
@@ -121,8 +123,15 @@ def _look(tx: Tx, hub: Hub, row: StoredLetter, letter: Letter) -> _Found:
         seen=letters.is_seen(connection, letter.fingerprint, row.id),
         ours=bool(letter.loop) and letter.loop == correspondence.mark(hub),
         report_of_ours=returned_to is not None,
+        desk_ticket=theirs is not None,
+        desk_echo=theirs is not None
+        and letter.desk is not None
+        and desk_letters.echoes(connection, theirs, letter.desk),
     )
-    return _Found(known, by_token or by_reference, returned_to)
+    if theirs is not None:
+        thread = correspondences.find(connection, theirs.correspondence_id)
+        return _Found(known, thread, returned_to, theirs)
+    return _Found(known, by_token or by_reference, returned_to, None)
 
 
 def _carry_out(
@@ -135,11 +144,12 @@ def _carry_out(
     intake: Intake,
     files: Sequence[NewFile],
     now: datetime,
-) -> None:
-    letters.change(tx, row.id, outcome=judged.outcome)
-    if judged.outcome is Outcome.HELD:
+) -> Outcome:
+    outcome = judged.outcome
+    if outcome is Outcome.HELD:
+        letters.change(tx, row.id, outcome=outcome)
         hold(tx, hub, row.id, judged.why, now)
-        return
+        return outcome
     ticket_id: TicketId | None = None
     comment_id: CommentId | None = None
     if judged.outcome is Outcome.TICKET:
@@ -147,12 +157,20 @@ def _carry_out(
     elif judged.outcome in {Outcome.REPLY, Outcome.NOTE}:
         assert found.correspondence is not None
         ticket_id = found.correspondence.ticket_id
-        comment_id = _say(tx, hub, found.correspondence, letter, judged, files, now)
+        news = True
+        if found.theirs is not None and letter.desk is not None:
+            changed = desk_letters.apply(tx, hub, found.theirs, letter.desk, now)
+            news = changed or bool(letter.desk.text or files)
+        if news:
+            comment_id = _take(tx, hub, row, found.correspondence, letter, judged, files, now)
+        else:
+            outcome = Outcome.NOTHING
     elif judged.outcome is Outcome.REPORT and found.returned_to is not None:
         ticket_id = posts.report(tx, hub, found.returned_to, letter, now)
     letters.change(
         tx,
         row.id,
+        outcome=outcome,
         state=LetterState.DONE,
         settled_at=now,
         next_at=None,
@@ -160,6 +178,7 @@ def _carry_out(
         ticket_id=ticket_id,
         comment_id=comment_id,
     )
+    return outcome
 
 
 # --- tickets and comments -------------------------------------------------------------------
@@ -179,12 +198,18 @@ def _begin(
     assert author is not None
     language = letter.language or intake.language or hub.account.language
     wish = tickets.NewTicket(
-        title=_cut(letter.subject, TITLE_MAX, TITLE_MAX * 2) or _untitled(language),
-        description=_cut(letter.words or letter.text, TEXT_MAX, CONTENT_MAX // 2),
+        title=shortened(letter.subject, TITLE_MAX, TITLE_MAX * 2) or _untitled(language),
+        description=shortened(letter.words or letter.text, TEXT_MAX, CONTENT_MAX // 2),
         priority=intake.priority,
         service=intake.service,
         requester=Requester(name=author.name, email=author.address),
     )
+    person, subject = author, letter.subject
+    if letter.desk is not None:
+        wish = desk_letters.wish(tx.connection, hub, letter.desk, wish)
+        wish = replace(wish, title=shortened(wish.title, TITLE_MAX, TITLE_MAX * 2))
+        wish = replace(wish, description=shortened(wish.description, TEXT_MAX, CONTENT_MAX // 2))
+        person, subject = desk_letters.address(letter), letter.desk.answer_subject
     made = tickets.create_in(tx, hub, SYSTEM, wish, now)
     attach_in(tx, hub, made.id, files, Visibility.CLIENT, now, comment_id=None)
     thread = correspondence.begin(
@@ -192,9 +217,9 @@ def _begin(
         hub,
         made.id,
         intake.address,
-        author,
+        person,
         language=language,
-        subject=letter.subject,
+        subject=subject,
         now=now,
     )
     thread = _remember(tx, thread, letter)
@@ -212,11 +237,35 @@ def _untitled(language: str) -> str:
 
 
 def _remember(tx: Tx, thread: Correspondence, letter: Letter) -> Correspondence:
+    if letter.desk is not None:
+        desk_letters.remember(tx, letter, thread)
     if not letter.message_id:
         return thread
     correspondences.remember(tx, thread.id, letter.message_id)
     correspondences.change(tx, thread.id, newest_id=letter.message_id)
     return replace(thread, newest_id=letter.message_id)
+
+
+def _take(
+    tx: Tx,
+    hub: Hub,
+    row: StoredLetter,
+    thread: Correspondence,
+    letter: Letter,
+    judged: Judgement,
+    files: Sequence[NewFile],
+    now: datetime,
+) -> CommentId:
+    """What was said in a thread: a partner's goes the way of partners, else it is said here."""
+    if thread.handoff_id and judged.outcome is Outcome.REPLY:
+        body = shortened(letter.words or letter.text, TEXT_MAX, CONTENT_MAX // 2)
+        standing = Standing.ALIGNED if judged.proven else Standing.UNKNOWN
+        said = mail_acts.reply(tx, hub, thread, row.id, letter, body, files, standing, now)
+        if said is not None:
+            _remember(tx, thread, letter)
+            return said
+        judged = replace(judged, outcome=Outcome.NOTE, visibility=Visibility.INTERNAL)
+    return _say(tx, hub, thread, letter, judged, files, now)
 
 
 def _say(
@@ -233,10 +282,15 @@ def _say(
     assert author is not None
     stored_tickets.touch(tx, thread.ticket_id, now)
     named = f"{author.name} <{author.address}>" if author.name else author.address
-    if not judged.proven:
+    if letter.desk is not None:
+        named = letter.desk.desk
+    elif not judged.proven:
         with reading_in(hub.account.language):
             named = gettext("{name} (sender not verified)").format(name=named)
-    body = _cut(letter.words or letter.text, TEXT_MAX, CONTENT_MAX // 2)
+    words = letter.words or letter.text
+    if letter.desk is not None:
+        words = letter.desk.text or letter.subject
+    body = shortened(words, TEXT_MAX, CONTENT_MAX // 2)
     comment = Comment(
         id=CommentId(hub.new_id("cmt", now)),
         ticket_id=thread.ticket_id,
@@ -260,13 +314,3 @@ def _say(
         _remember(tx, thread, letter)
     announce(tx, hub, EventType.COMMENT_ADDED, comment, now)
     return comment.id
-
-
-def _cut(text: str, characters: int, size: int) -> str:
-    """The text within both bounds; the whole letter is kept beside it."""
-    text = re.sub(r"\s+\Z", "", text)
-    if len(text) <= characters and len(text.encode()) <= size:
-        return text
-    room = size - len(_CUT.encode())
-    kept = text[: characters - len(_CUT)].encode()[:room].decode(errors="ignore")
-    return kept + _CUT

@@ -38,6 +38,8 @@ from hub.storage.links import Link, LinkKey, LinkState
 POLL = "poll"
 """Both sides know how the one that cannot be called collects what is for it."""
 CAPABILITIES = ("files", POLL)
+CONTINUES = "continues"
+"""Member of an inviter's offer: the link whose hand-offs go on over the new one."""
 HANDSHAKE_TOPIC = "handshake"
 LEGAL_HASH = sha256_b64(b"")
 """Hash of the legal text both accept; there is none by default."""
@@ -63,11 +65,19 @@ class Answered:
 
 
 async def invite(
-    hub: Hub, actor: Actor, peer_label: str, *, offer: Offer | None = None, compare: bool = False
+    hub: Hub,
+    actor: Actor,
+    peer_label: str,
+    *,
+    offer: Offer | None = None,
+    compare: bool = False,
+    continues: LinkId | None = None,
 ) -> Invited:
     """Make a one-time code for a partner. With `compare` our people compare the digits first.
 
-    Raises Refused(outbound_only) where no partner could call us to accept it.
+    With `continues` it takes the place of a link whose partner had no node, and says so in our
+    offer, which the partner signs. Raises Refused(outbound_only) where no partner could call us to
+    accept it.
     """
     permits.require(actor, Permission.LINKS_WRITE)
     if hub.account.outbound_only:
@@ -93,7 +103,8 @@ async def invite(
             id=invitation.id,
             peer_label=peer_label.strip(),
             secret_hash=hub.hide(invitations.secret_hash(secret)),
-            offer=offer_text(hub, offer or default_offer()),
+            offer=offer_text(hub, offer or default_offer(), continues),
+            continues_id=continues,
             compare=compare,
             created_at=now,
             created_by=actor.ref,
@@ -115,7 +126,7 @@ async def invite(
     return await hub.db.write(transaction)
 
 
-def offer_text(hub: Hub, offer: Offer) -> str:
+def offer_text(hub: Hub, offer: Offer, continues: LinkId | None = None) -> str:
     """What we offer, as the exact text that both will sign."""
     return strict_json.dump(
         {
@@ -128,6 +139,7 @@ def offer_text(hub: Hub, offer: Offer) -> str:
                 "file_bytes": hub.limits.file_bytes,
             },
             "scopes": offer.to_data(),
+            **({CONTINUES: continues} if continues else {}),
         }
     )
 
@@ -142,6 +154,7 @@ class Offered:
     capabilities: tuple[str, ...]
     limits: dict[str, int]
     scopes: Offer
+    continues: str = ""  # the link whose work goes on over this one
 
 
 def read_offer(text: str) -> Offered:
@@ -164,6 +177,7 @@ def read_offer(text: str) -> Offered:
             capabilities=capabilities,
             limits={key: int(value) for key, value in data["limits"].items()},
             scopes=Offer.from_data(data["scopes"]),
+            continues=str(data.get(CONTINUES, "")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, Refused) as error:
         raise Refused(
@@ -456,6 +470,7 @@ async def begin(
     offer: Offer | None = None,
 ) -> Acceptance:
     """Write down that we accept, and what to send. Repeated, it is the same request."""
+    permits.require(actor, Permission.LINKS_WRITE)
     check_inviter(hub, invitation, document)
 
     def transaction(tx: Tx) -> Acceptance:
@@ -669,6 +684,7 @@ def _activate(tx: Tx, hub: Hub, link_id: LinkId, now: datetime) -> None:
         return
     assert link.agreement_hash is not None
     links.change(tx, link_id, state=LinkState.ACTIVE, active_at=now, handshake=None)
+    tx.wake(outgoing.CUSTODY_TOPIC)  # work that the partner did by mail may go on here
     streams.begin(tx, link_id, link.agreement_hash)
     assert link.agreement is not None
     version = agreements.parse(link.agreement).party(hub.account.node_id).key_set_version

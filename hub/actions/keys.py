@@ -34,7 +34,7 @@ from hub.protocol.keys import (
     seal_key_set,
 )
 from hub.protocol.succession import MAX_SUCCESSIONS, seal_succession
-from hub.storage import audit, ground, links, nodes, outbox, own_keys, streams
+from hub.storage import audit, deliveries, ground, links, nodes, outbox, own_keys, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.keyring import Opened
 from hub.storage.keystore import Generation
@@ -296,7 +296,9 @@ class Telling:
     key_set: str
     succession: tuple[str, ...]
     version: int
-    upto: int  # our last message the peer gave a receipt for: we vouch for everything up to here
+    upto: (
+        int  # our last message the peer ever gave a receipt for: we vouch for everything up to here
+    )
     head: str
 
 
@@ -316,7 +318,8 @@ async def telling(hub: Hub, link_id: LinkId, *, asked: bool = False) -> Telling 
         stream = streams.get(connection, link_id)
         if stream is None or link.closed_at is not None or not (link.keys_call or asked):
             return None
-        row = outbox.at(connection, link_id, stream.receipted_seq)
+        # Also what it had before it was restored: that is never signed again.
+        row = outbox.at(connection, link_id, stream.firm_seq)
         assert link.agreement_hash is not None
         opened = hub.ring.opened
         return Telling(
@@ -381,7 +384,8 @@ async def told(hub: Hub, said: Telling, receipt_text: str, contested: int) -> No
         again = contested > 0 and (not synced or (ours and receipt.upto > said.upto))
         newest = hub.ring.opened.version == said.version
         links.change(tx, link.id, told_version=said.version, keys_call=again or not newest)
-        if ours and not again and _sealed_in_vain(tx, hub, link.id, receipt.upto, said.version):
+        open_from = max(receipt.upto, stream.firm_seq)  # behind that it can be sealed again
+        if ours and not again and _sealed_in_vain(tx, hub, link.id, open_from, said.version):
             # What the peer has not stored is signed anew, as after a start: in a new epoch.
             streams.change(tx, link.id, synced=False)
             tx.wake(SYNC_TOPIC)
@@ -394,6 +398,7 @@ async def told(hub: Hub, said: Telling, receipt_text: str, contested: int) -> No
             version=said.version,
             contested=contested,
         )
+        deliveries.let_try(tx, link.id)  # what it refused for want of them
         tx.wake(keyring.KEYS_TOPIC)
         tx.wake(outgoing.deliver_topic(link.id))
 

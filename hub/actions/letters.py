@@ -12,9 +12,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from hub.actions import permits
 from hub.actions.context import Actor, Hub
 from hub.domain.correspondence import LABELS, Outcome
 from hub.domain.delivery import backoff
+from hub.domain.permission import Permission
 from hub.errors import Conflict, NotFound, Refused
 from hub.storage import audit, letters, resets
 from hub.storage.database import Connection, Tx
@@ -80,6 +82,7 @@ def _fresh(
         subject=None,
         standing=None,
         outcome=None,
+        decided=None,
         ticket_id=None,
         comment_id=None,
         settled_at=None,
@@ -178,8 +181,12 @@ def hold(tx: Tx, hub: Hub, letter_id: str, because: str, now: datetime) -> None:
 # --- what people decide ---------------------------------------------------------------------
 
 
-async def retry(hub: Hub, actor: Actor, letter_id: str) -> None:
-    """Read a held letter again. Raises NotFound, Conflict(not_held)."""
+async def retry(hub: Hub, actor: Actor, letter_id: str, *, as_ticket: bool = False) -> None:
+    """Read a held letter again; `as_ticket`: a person decided that it is a new matter.
+
+    Who wrote it is proven by that no more than before. Raises NotFound, Conflict(not_held).
+    """
+    permits.require(actor, Permission.DESKS_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -192,9 +199,17 @@ async def retry(hub: Hub, actor: Actor, letter_id: str) -> None:
             next_at=None,
             settled_at=None,
             fingerprint=None,
+            decided=Outcome.TICKET if as_ticket else None,
         )
         audit.resolve_alerts(tx, kind=HELD, subject=letter_id, at=now)
-        audit.append(tx, at=now, actor=actor.ref, event="letter.retried", letter=letter_id)
+        audit.append(
+            tx,
+            at=now,
+            actor=actor.ref,
+            event="letter.retried",
+            letter=letter_id,
+            as_ticket=as_ticket,
+        )
         tx.wake(TOPIC)
 
     await hub.db.write(transaction)
@@ -202,6 +217,7 @@ async def retry(hub: Hub, actor: Actor, letter_id: str) -> None:
 
 async def drop(hub: Hub, actor: Actor, letter_id: str, reason: str) -> None:
     """Set a held letter aside for good. Raises NotFound, Conflict(not_held), Refused."""
+    permits.require(actor, Permission.DESKS_WRITE)
     if not reason.strip():
         raise Refused("reason_missing", "Say why.", hint="--reason TEXT")
 

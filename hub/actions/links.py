@@ -17,7 +17,7 @@ from hub.domain.permission import Permission
 from hub.domain.webhook import EventType
 from hub.errors import Conflict
 from hub.ids import LinkId
-from hub.storage import audit, ground, handoffs, links, streams
+from hub.storage import audit, deliveries, ground, handoffs, links, streams
 from hub.storage.database import Tx
 from hub.storage.links import Link, LinkState
 
@@ -163,6 +163,7 @@ def receive_resume(tx: Tx, hub: Hub, link: Link, said: Mapping[str, Any], now: d
         return
     state = LinkState.SUSPENDED if link.suspended_by_us else LinkState.ACTIVE
     links.change(tx, link.id, state=state, suspended_by_peer=False)
+    deliveries.try_now(tx, link.id)  # what it refused until now
     audit.resolve_alerts(tx, kind="link_suspended", subject=link.id, at=now)
     audit.append(tx, at=now, actor=link.peer_node_id, event="link.resumed", link=link.id)
     tx.wake(outgoing.deliver_topic(link.id))

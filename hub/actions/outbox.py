@@ -24,7 +24,7 @@ from hub.protocol.keys import PublicKey
 from hub.protocol.message import WireMessage, fit_batch
 from hub.storage import audit, deliveries, ground, links, outbox, streams
 from hub.storage.database import Connection, Tx
-from hub.storage.deliveries import Pending
+from hub.storage.deliveries import Delivery, Pending
 from hub.storage.links import Link, LinkState
 from hub.storage.outbox import OutboxRow
 from hub.storage.streams import Stream
@@ -81,8 +81,32 @@ def following(
         # Only control messages leave now, and none may overtake another.
         rows = list(takewhile(lambda row: row.control, rows))
     rows = rows[: pace.outgoing(link, stream, hub.now(), len(rows)).allowed]
-    fitting = fit_batch([WireMessage(row.env, row.data) for row in rows])
-    return Batch(link, rows[:fitting], stream.in_seq) if fitting else None
+    rows = _fitting(rows)
+    if rows and link.closed_at is not None:
+        rows = _with_last_words(connection, link, stream, rows)
+    return Batch(link, rows, stream.in_seq) if rows else None
+
+
+def _fitting(rows: list[OutboxRow]) -> list[OutboxRow]:
+    return rows[: fit_batch([WireMessage(row.env, row.data) for row in rows])]
+
+
+def _with_last_words(
+    connection: Connection, link: Link, stream: Stream, rows: list[OutboxRow]
+) -> list[OutboxRow]:
+    """The batch, with our `link.close` at its end where a peer that suspends the link refuses it.
+
+    More content may stand before that than a batch holds. The peer stores nothing of it, but
+    tells its people that we close. One that takes the batch after all stops at the gap.
+    """
+    said = deliveries.get(connection, link.id).last_error or ""
+    if said.partition(":")[0] != "link_suspended":
+        return rows
+    last = outbox.waiting(connection, link.id, "link.close", stream.receipted_seq)
+    if last is None or last.seq <= rows[-1].seq:
+        return rows
+    shown = [*rows[: max(1, len(rows) - 1)], last]
+    return shown if _fitting(shown) == shown else rows
 
 
 def _offers_content(connection: Connection, link: Link, stream: Stream) -> bool:
@@ -122,63 +146,68 @@ async def record_receipt(
     names other hashes than ours: then nothing has changed. Raises Unavailable(sync_required)
     where it shows that one of the two was put back: the link is synced before anything passes.
     """
-
-    def transaction(tx: Tx) -> Batch | Unavailable | None:
-        now = hub.now()
-        ground.of_links(tx, link_id)
-        key = msg_key(tx, link_id, jws.peek(text).kid)
-        receipt = receipts.open_receipt(text, key, link=link_id, of=hub.account.node_id)
-        link = links.get(tx.connection, link_id)
-        stream = streams.lock(tx, link_id)
-        row = outbox.at(tx.connection, link_id, receipt.upto)
-        ours = row is not None and row.hash == receipt.head
-        less = receipt.upto < stream.receipted_seq and ours and not handed_in
-        if receipt.epoch > stream.out_epoch or less:
-            # The peer heard of an epoch we do not know: another copy of us speaks, or we were
-            # put back without noticing. Or it has less than it said once. Ask before going on.
-            streams.change(tx, link_id, synced=False)
-            tx.wake(SYNC_TOPIC)
-            return Unavailable("sync_required", "The partner's node stands elsewhere.")
-        news = receipt.epoch == (stream.out_epoch if row is None else row.epoch) and (
-            receipt.upto > stream.receipted_seq
-        )
-        if news:
-            if not ours:
-                raise Untrusted(
-                    "malformed",
-                    "The receipt does not fit what was sent.",
-                    because=f"upto {receipt.upto}",
-                )
-            outbox.settle_upto(tx, link_id, stream.receipted_seq, receipt.upto, now)
-            paid = pace.went(link, stream, now, receipt.upto - stream.receipted_seq)
-            streams.change(
-                tx,
-                link_id,
-                receipted_seq=receipt.upto,
-                receipted_max=max(stream.firm_seq, receipt.upto),
-                out_paid_until=paid,
-            )
-            if (rest := pace.resting_until(link, paid, now)) is not None:
-                deliveries.pace(tx, link_id, rest)
-            streams.keep_receipt(
-                tx, link_id, "received", epoch=receipt.epoch, upto=receipt.upto, jws=text, at=now
-            )
-            fault("outbox.receipt_recorded")
-            hub.metrics.sent.inc(receipt.upto - stream.receipted_seq)
-        batch = following(tx.connection, hub, link_id)
-        if not news and (handed_in or batch is not None):
-            # A receipt for what we knew already: a peer that stores nothing and says so must
-            # not look like one to which delivery goes well.
-            return batch
-        if deliveries.get(tx.connection, link_id).failing_since is not None:
-            silence_ended(tx, link_id, now)
-        deliveries.succeeded(tx, link_id, now)
-        return batch
-
-    found = await hub.db.write(transaction)
+    found = await hub.db.write(
+        lambda tx: record_receipt_in(tx, hub, link_id, text, handed_in=handed_in)
+    )
     if isinstance(found, Unavailable):
         raise found  # after it is noted that the link is not synced
     return found
+
+
+def record_receipt_in(
+    tx: Tx, hub: Hub, link_id: LinkId, text: str, *, handed_in: bool
+) -> Batch | Unavailable | None:
+    """`record_receipt`, in a transaction; it returns what is to be raised behind the commit."""
+    now = hub.now()
+    ground.of_links(tx, link_id)
+    key = msg_key(tx, link_id, jws.peek(text).kid)
+    receipt = receipts.open_receipt(text, key, link=link_id, of=hub.account.node_id)
+    link = links.get(tx.connection, link_id)
+    stream = streams.lock(tx, link_id)
+    row = outbox.at(tx.connection, link_id, receipt.upto)
+    ours = row is not None and row.hash == receipt.head
+    less = receipt.upto < stream.receipted_seq and ours and not handed_in
+    if receipt.epoch > stream.out_epoch or less:
+        # The peer heard of an epoch we do not know: another copy of us speaks, or we were
+        # put back without noticing. Or it has less than it said once. Ask before going on.
+        streams.change(tx, link_id, synced=False)
+        tx.wake(SYNC_TOPIC)
+        return Unavailable("sync_required", "The partner's node stands elsewhere.")
+    news = receipt.epoch == (stream.out_epoch if row is None else row.epoch) and (
+        receipt.upto > stream.receipted_seq
+    )
+    if news:
+        if not ours:
+            raise Untrusted(
+                "malformed",
+                "The receipt does not fit what was sent.",
+                because=f"upto {receipt.upto}",
+            )
+        outbox.settle_upto(tx, link_id, stream.receipted_seq, receipt.upto, now)
+        paid = pace.went(link, stream, now, receipt.upto - stream.receipted_seq)
+        streams.change(
+            tx,
+            link_id,
+            receipted_seq=receipt.upto,
+            receipted_max=max(stream.firm_seq, receipt.upto),
+            out_paid_until=paid,
+        )
+        if (rest := pace.resting_until(link, paid, now)) is not None:
+            deliveries.pace(tx, link_id, rest)
+        streams.keep_receipt(
+            tx, link_id, "received", epoch=receipt.epoch, upto=receipt.upto, jws=text, at=now
+        )
+        fault("outbox.receipt_recorded")
+        hub.metrics.sent.inc(receipt.upto - stream.receipted_seq)
+    batch = following(tx.connection, hub, link_id)
+    if not news and (handed_in or batch is not None):
+        # A receipt for what we knew already: a peer that stores nothing and says so must
+        # not look like one to which delivery goes well.
+        return batch
+    if deliveries.get(tx.connection, link_id).failing_since is not None:
+        silence_ended(tx, link_id, now)
+    deliveries.succeeded(tx, link_id, now)
+    return batch
 
 
 async def record_failure(
@@ -199,7 +228,10 @@ async def record_failure(
             base=timedelta(seconds=hub.limits.retry_base_s),
             retry_after=retry_after,
         )
-        outbox.mark_tried(tx, link.id, [row.seq for row in batch.rows], error.code)
+        seqs = [row.seq for row in batch.rows]
+        outbox.mark_tried(tx, link.id, seqs, error.code)
+        answer = error.because or error.told
+        deliveries.note_attempt(tx, link.id, seqs, at=now, code=error.code, answer=answer)
         since = how.failing_since or now
         deliveries.failed(
             tx,
@@ -287,7 +319,7 @@ async def reached(hub: Hub, link_id: LinkId) -> None:
         if stream.out_seq == stream.receipted_seq:
             silence_ended(tx, link_id, now)
             deliveries.succeeded(tx, link_id, now)
-        elif _unreached(deliveries.get(tx.connection, link_id).last_error):
+        elif unreached(deliveries.get(tx.connection, link_id)):
             # Only then: a peer that told us to come later meant it.
             deliveries.try_now(tx, link_id)
             tx.wake(outgoing.deliver_topic(link_id))
@@ -295,17 +327,26 @@ async def reached(hub: Hub, link_id: LinkId) -> None:
     await hub.db.write(transaction)
 
 
-def _unreached(error: str | None) -> bool:
-    code = (error or "").partition(":")[0]
+def unreached(how: Delivery) -> bool:
+    """Whether the last try failed because nobody answered, or nobody who is the peer."""
+    return says_unreached((how.last_error or "").partition(":")[0])
+
+
+def says_unreached(code: str) -> bool:
+    """Whether an error of this code is nothing that the peer said."""
     return code in {"peer_unreachable", "peer_answer_unusable", "answer_unsigned"}
 
 
 async def sign_of_life(hub: Hub, link_id: LinkId) -> None:
-    """The peer called us, authentically: what waits for it is tried at once."""
+    """The peer called us, authentically: what waits because nobody answered is tried at once.
+
+    A peer that did answer and said no means it for as long as we wait, however often it calls:
+    else two that refuse one another would wake each other without end.
+    """
 
     def transaction(tx: Tx) -> None:
         how = deliveries.get(tx.connection, link_id)
-        if how.failures:
+        if how.failures and unreached(how):
             deliveries.try_now(tx, link_id)
             tx.wake(outgoing.deliver_topic(link_id))
             tx.wake(SYNC_TOPIC)

@@ -14,7 +14,7 @@ from hub.actions import announcing, effects, keyring
 from hub.actions.context import Hub
 from hub.domain.disclosure import PublicView
 from hub.domain.webhook import EventType
-from hub.errors import Refused
+from hub.errors import Conflict, Refused
 from hub.faults import fault
 from hub.ids import HandoffId, MessageId
 from hub.protocol import payloads, signing
@@ -28,6 +28,22 @@ from hub.storage.outbox import OutboxRow
 def deliver_topic(link_id: str) -> str:
     """The topic woken when this link has something to send."""
     return f"deliver:{link_id}"
+
+
+CUSTODY_TOPIC = "custody"
+"""The topic woken when there is something for a partner that has no node."""
+
+
+def check_node(link: Link) -> None:
+    """Return if there is a node on the other side. Raises Conflict(no_node_there)."""
+    if link.in_custody:
+        raise Conflict(
+            "no_node_there",
+            "{peer} has no node that could do this: it takes part by '{kind}'.",
+            hint="hub link promote {peer}",
+            peer=link.peer_name,
+            kind=link.kind,
+        )
 
 
 def apply_topic(link_id: str) -> str:
@@ -141,7 +157,7 @@ def _send(
     if handoff_id is not None:
         streams.change_handoff(tx, link.id, handoff_id, out_hseq=hseq, out_hhead=sealed.hash)
     fault("outbox.sealed")
-    tx.wake(deliver_topic(link.id))
+    tx.wake(CUSTODY_TOPIC if link.in_custody else deliver_topic(link.id))
     hub.metrics.sealed.labels(type_).inc()
     return MessageId(sealed.envelope.id)
 

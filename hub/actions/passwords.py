@@ -13,8 +13,10 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
+from hub.actions import permits
 from hub.actions.context import Actor, Hub
 from hub.domain import password as rule
+from hub.domain.permission import Permission
 from hub.errors import Refused
 from hub.storage import agents, audit, sessions
 from hub.storage.agents import Agent
@@ -52,6 +54,7 @@ async def change(hub: Hub, actor: Actor, old: str, new: str, *, session_id: str)
 
     Raises Refused(password_wrong | password_weak).
     """
+    permits.require(actor, Permission.PROFILE)
     agent = await hub.db.read(lambda connection: agents.find(connection, actor.ref))
     assert agent is not None  # whoever acts is somebody
     if not await matches(agent.password_hash, old):

@@ -87,12 +87,13 @@ def check_position(
 ) -> Untrusted | None:
     """None if this key of the peer seals at this position; else why nothing of it is taken.
 
-    A key that held earlier, or was called off, and speaks up again is an alarm.
+    A key that held earlier, or was called off, and speaks up again is an alarm. But what it had
+    sealed, and its owner vouches for, may come back to a node that lost it.
     """
     for key in links.keys(tx.connection, link.id):
         if key.kid != kid or key.use != "msg":
             continue
-        if key.revoked_at is None and key.seals(seq):
+        if key.seals(seq) and (key.revoked_at is None or _comes_back(tx, key, seq)):
             return None
         outgoing.alarm(
             tx,
@@ -109,6 +110,11 @@ def check_position(
             return Untrusted("key_revoked", "The message is signed by a revoked key.", because=kid)
         break
     return Untrusted("key_unknown", "The message is signed by an unknown key.", because=kid)
+
+
+def _comes_back(tx: Tx, key: LinkKey, seq: int) -> bool:
+    vouched = key.trusted_seq or 0
+    return inbox.last_seq(tx.connection, key.link_id) < seq <= vouched
 
 
 def take_by_position(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: datetime) -> Link:
@@ -402,7 +408,8 @@ def _receive_call(
     for key in pinned.values():
         if key.use != "msg" or not made.key_set.is_revoked(key.kid):
             continue
-        until = stream.in_seq if key.until_seq is None else key.until_seq
+        # What it vouches for beyond our log we had before we were restored: it comes back.
+        until = max(stream.in_seq, vouched) if key.until_seq is None else key.until_seq
         if key in fresh:
             links.change_key(tx, link.id, key.kid, until_seq=until, trusted_seq=min(vouched, until))
         elif key.trusted_seq is not None and vouched > key.trusted_seq:
@@ -432,7 +439,7 @@ def _receive_call(
 def _vouched(tx: Tx, link: Link, upto: int, head: str, in_seq: int) -> int:
     """Up to which of our stored messages the peer's word reaches: what it has a receipt for."""
     if upto > in_seq:
-        return in_seq  # we were restored and lost some; sync brings them back
+        return upto  # we were restored and lost some; sync brings them back
     row = inbox.at(tx.connection, link.id, upto) if upto else None
     stored = link.agreement_hash if row is None else row.hash
     return upto if stored == head else 0

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from hub.actions import comments, tickets
+from hub.actions import comments, permits, tickets
 from hub.actions.comments import AddComment
 from hub.actions.context import Actor, Hub
 from hub.actions.tickets import TicketChanges
 from hub.domain.assignment import tidy_tags
 from hub.domain.comment import DEFAULT_VISIBILITY, Visibility
 from hub.domain.lengths import SHORT_MAX, TEXT_MAX, check_text
+from hub.domain.permission import Permission
 from hub.domain.ticket import Priority, TicketStatus
 from hub.errors import NotFound, Refused
 from hub.ids import AgentId, MacroId, TicketId, ViewId
@@ -52,7 +53,8 @@ def _named(name: str) -> str:
 async def save_view(
     hub: Hub, actor: Actor, name: str, query: str, *, shared: bool = False
 ) -> SavedView:
-    """Keep a list of tickets under a name."""
+    """Keep a list of tickets under a name, for oneself or for everybody."""
+    permits.require(actor, Permission.TICKETS_WRITE if shared else Permission.TICKETS_READ)
     name = _named(name)
     check_text("query", query, QUERY_MAX)
 
@@ -69,6 +71,7 @@ async def save_view(
 
 async def remove_view(hub: Hub, actor: Actor, view_id: str) -> None:
     """Drop a view of one's own. Raises NotFound, for others' too."""
+    permits.require(actor, Permission.TICKETS_READ)
 
     def transaction(tx: Tx) -> None:
         found = personal.view(tx.connection, view_id)
@@ -81,6 +84,7 @@ async def remove_view(hub: Hub, actor: Actor, view_id: str) -> None:
 
 async def add_macro(hub: Hub, actor: Actor, wish: MacroWish) -> Macro:
     """Keep words and changes for everybody. Raises Refused(name_missing | tag_invalid | …)."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
     name, tags = _named(wish.name), list(tidy_tags(tuple(wish.tags)))
     check_text("body", wish.body, TEXT_MAX)
 
@@ -105,6 +109,7 @@ async def add_macro(hub: Hub, actor: Actor, wish: MacroWish) -> Macro:
 
 async def remove_macro(hub: Hub, actor: Actor, macro_id: str) -> None:
     """Drop a macro. Raises NotFound."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
 
     def transaction(tx: Tx) -> None:
         if personal.macro(tx.connection, macro_id) is None:
@@ -119,6 +124,7 @@ async def use_macro(hub: Hub, actor: Actor, macro_id: str, ticket_id: TicketId) 
 
     Two transactions: where the words fail, the changes stay and the error is told.
     """
+    permits.require(actor, Permission.TICKETS_WORK)
     macro, tags = await hub.db.read(
         lambda connection: (
             personal.macro(connection, macro_id),
@@ -143,10 +149,12 @@ async def keep_draft(
     hub: Hub, actor: Actor, ticket_id: TicketId, body: str, visibility: Visibility
 ) -> None:
     """Keep what was begun; an empty text keeps nothing. Raises NotFound; Refused(text_too_long)."""
+    permits.require(actor, Permission.TICKETS_WORK)
     check_text("comment", body, TEXT_MAX)
 
     def transaction(tx: Tx) -> None:
         stored.get(tx.connection, ticket_id)
+        permits.on_tickets(tx.connection, actor, ticket_id)
         if body.strip():
             draft = Draft(AgentId(actor.ref), ticket_id, visibility, body, hub.now())
             personal.keep_draft(tx, draft)
@@ -158,6 +166,7 @@ async def keep_draft(
 
 async def look_on(hub: Hub, actor: Actor, ticket_id: TicketId, *, writing: bool) -> None:
     """The agent has the ticket open and reads it; said again every half minute. Raises NotFound."""
+    permits.require(actor, Permission.TICKETS_READ)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -173,6 +182,7 @@ async def look_on(hub: Hub, actor: Actor, ticket_id: TicketId, *, writing: bool)
 
 async def look_away(hub: Hub, actor: Actor, ticket_id: TicketId) -> None:
     """The agent closed the ticket."""
+    permits.require(actor, Permission.TICKETS_READ)
 
     def transaction(tx: Tx) -> None:
         personal.look_away(tx, actor.ref, ticket_id)

@@ -11,15 +11,19 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub.actions import correspondence
+from hub.actions import correspondence, guest_links, permits
 from hub.actions.context import Actor, Hub
+from hub.actions.guest_links import Purpose
+from hub.actions.outgoing import CUSTODY_TOPIC
 from hub.domain.attachment import Attachment
 from hub.domain.comment import Visibility
 from hub.domain.delivery import backoff
 from hub.domain.letter import Address, Letter
+from hub.domain.permission import Permission
+from hub.domain.ticket import TicketStatus
 from hub.errors import Conflict, NotFound, Refused
 from hub.ids import TicketId
-from hub.storage import audit, correspondences, posts, resets, tickets
+from hub.storage import audit, correspondences, desk_numbers, posts, resets, tickets
 from hub.storage.comments import Comment
 from hub.storage.correspondences import Correspondence
 from hub.storage.database import Connection, Tx
@@ -32,6 +36,8 @@ FAILED: Final = "letter_failed"  # alert: a letter of ours did not arrive
 GIVE_UP: Final = timedelta(days=5)  # as mail servers do (RFC 5321 §4.5.4.1)
 ACKNOWLEDGED: Final = "acknowledged"  # kinds of letters
 SAID: Final = "said"
+NOTICE: Final = "notice"  # to one of our own people
+PARTNER: Final = "partner"  # to a partner without a node: hub/actions/mail_links.py
 
 
 def queue(
@@ -43,23 +49,66 @@ def queue(
     now: datetime,
     *,
     comment_id: str | None = None,
+    said_id: str | None = None,
 ) -> Post:
     """A letter to the person of this thread, sent after the commit."""
+    post = _made(
+        hub,
+        kind,
+        thread.mailbox,
+        thread.address,
+        {"answers": thread.newest_id, **facts},
+        now,
+        thread=thread,
+        comment_id=comment_id,
+        said_id=said_id,
+    )
+    posts.add(tx, post)
+    correspondences.remember(tx, thread.id, post.message_id)
+    tx.wake(TOPIC)
+    return post
+
+
+_DONE: Final = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED})
+
+
+def _pages(tx: Tx, hub: Hub, thread: Correspondence, now: datetime) -> list[str]:
+    """Which pages without a login the letter may name; none where nobody can call us."""
+    if not hub.account.base_url:
+        return []
+    done = tickets.get(tx.connection, thread.ticket_id).status in _DONE
+    wanted = [Purpose.FOLLOW, *([Purpose.RATE] if done else [])]
+    return [str(one) for one in wanted if guest_links.stand(tx, hub, thread, one, now)]
+
+
+def _made(
+    hub: Hub,
+    kind: str,
+    mailbox: str,
+    recipient: str,
+    facts: dict[str, Any],
+    now: datetime,
+    *,
+    thread: Correspondence | None = None,
+    comment_id: str | None = None,
+    said_id: str | None = None,
+) -> Post:
+    """A letter that nobody has tried to send."""
     post_id = hub.new_id("pst", now)
-    domain = thread.mailbox.rpartition("@")[2]
-    post = Post(
+    token = correspondence.return_token(hub, post_id)
+    return Post(
         id=post_id,
         kind=kind,
-        correspondence_id=thread.id,
-        ticket_id=thread.ticket_id,
+        correspondence_id=None if thread is None else thread.id,
+        ticket_id=None if thread is None else thread.ticket_id,
         comment_id=comment_id,
-        mailbox=thread.mailbox,
-        recipient=thread.address,
-        message_id=f"{post_id}.{correspondence.return_token(hub, post_id)[:10]}@{domain}",
-        facts={"answers": thread.newest_id, **facts},
+        mailbox=mailbox,
+        recipient=recipient,
+        message_id=f"{post_id}.{token[:10]}@{mailbox.rpartition('@')[2]}",
+        facts=facts,
         sender=None,
         sha256=None,
-        return_hash=correspondences.hashed(correspondence.return_token(hub, post_id)),
+        return_hash=correspondences.hashed(token),
         state=PostState.QUEUED,
         attempts=0,
         next_at=None,
@@ -69,9 +118,22 @@ def queue(
         bounced_at=None,
         bounce=None,
         erased_at=None,
+        said_id=said_id,
     )
+
+
+def notify(
+    tx: Tx,
+    hub: Hub,
+    agent_id: str,
+    mailbox: str,
+    address: str,
+    facts: dict[str, Any],
+    now: datetime,
+) -> Post:
+    """A letter to one of our own people about what waits for them; nothing that was said."""
+    post = _made(hub, NOTICE, mailbox, address, {"agent": agent_id, **facts}, now)
     posts.add(tx, post)
-    correspondences.remember(tx, thread.id, post.message_id)
     tx.wake(TOPIC)
     return post
 
@@ -80,7 +142,8 @@ def acknowledge(
     tx: Tx, hub: Hub, thread: Correspondence, number: str, hops: int, now: datetime
 ) -> None:
     """Say that a letter became a ticket; nothing of the letter is in it."""
-    queue(tx, hub, ACKNOWLEDGED, thread, {"number": number, "hops": hops}, now)
+    facts = {"number": number, "hops": hops, "pages": _pages(tx, hub, thread, now)}
+    queue(tx, hub, ACKNOWLEDGED, thread, facts, now)
 
 
 def tell(tx: Tx, hub: Hub, comment: Comment, attached: Sequence[Attachment], now: datetime) -> None:
@@ -110,7 +173,16 @@ def tell(tx: Tx, hub: Hub, comment: Comment, attached: Sequence[Attachment], now
         ],
     }
     for thread in threads:
-        queue(tx, hub, SAID, thread, facts, now, comment_id=comment.id)
+        form = _form(tx, hub, thread, now)
+        queue(tx, hub, SAID, thread, {**facts, **form}, now, comment_id=comment.id)
+
+
+def _form(tx: Tx, hub: Hub, thread: Correspondence, now: datetime) -> dict[str, Any]:
+    """What a letter to this reader has beside the words: a person's pages, a desk's last line."""
+    desk = desk_numbers.of_correspondence(tx.connection, thread.id)
+    if desk is None:
+        return {"pages": _pages(tx, hub, thread, now)}
+    return {"desk": desk.profile, "answers": desk.answers, "last_line": desk.last_line}
 
 
 def _begun(tx: Tx, hub: Hub, ticket_id: TicketId, now: datetime) -> list[Correspondence]:
@@ -204,6 +276,7 @@ async def sent(hub: Hub, post_id: str) -> None:
                 last_error=None,
             )
             audit.resolve_alerts(tx, kind=FAILED, subject=post_id, at=now)
+            tx.wake(CUSTODY_TOPIC)
 
     await hub.db.write(transaction)
 
@@ -228,6 +301,7 @@ async def failed(hub: Hub, post_id: str, because: str, *, for_good: bool) -> Non
                 next_at=None,
             )
             _alert(tx, hub, post, because, now)
+            tx.wake(CUSTODY_TOPIC)
             return
         wait = backoff(
             tries,
@@ -241,6 +315,8 @@ async def failed(hub: Hub, post_id: str, because: str, *, for_good: bool) -> Non
 
 
 def _alert(tx: Tx, hub: Hub, post: Post, because: str, now: datetime) -> None:
+    if post.kind == NOTICE:
+        return  # the alarm would be told by the next such letter, without end
     audit.raise_alert(
         tx,
         entropy=hub.entropy,
@@ -285,6 +361,7 @@ def report(tx: Tx, hub: Hub, return_hash: str, letter: Letter, now: datetime) ->
 
 async def replay(hub: Hub, actor: Actor, post_id: str) -> None:
     """Send a letter again, under the same Message-ID. Raises NotFound."""
+    permits.require(actor, Permission.DESKS_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -308,6 +385,7 @@ async def replay(hub: Hub, actor: Actor, post_id: str) -> None:
 
 async def skip(hub: Hub, actor: Actor, post_id: str, reason: str) -> None:
     """Let a letter that did not arrive be. Raises NotFound, Conflict(not_failed), Refused."""
+    permits.require(actor, Permission.DESKS_WRITE)
     if not reason.strip():
         raise Refused("reason_missing", "Say why.", hint="--reason TEXT")
 

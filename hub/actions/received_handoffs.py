@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub.actions import announcing, chains, files, outgoing, rebuilding, steps, terms, tickets
+from hub.actions import (
+    announcing,
+    chains,
+    continuing,
+    files,
+    outgoing,
+    rebuilding,
+    requests,
+    steps,
+    terms,
+    tickets,
+)
 from hub.actions import handoffs as own
 from hub.actions.context import SYSTEM, Hub
 from hub.actions.handoffs import Particulars
@@ -123,12 +134,16 @@ def offer(tx: Tx, hub: Hub, message: Received) -> None:
             cause=message.message_id,
         )
         return
+    if (stands := said.get("continues")) is not None:
+        continuing.take_up(tx, hub, link, handoff, stands, message.message_id, now)
     # Both sides name the other's number from the first moment, not only once somebody answers.
     _tell_number(tx, hub, handoff, ticket.number, now)
 
 
 def _tell_number(tx: Tx, hub: Hub, handoff: Handoff, number: str, now: datetime) -> None:
-    own.send_statement(tx, hub, handoff, "handoff.plan", {"number": number}, now=now, actor=SYSTEM)
+    requests.send_statement(
+        tx, hub, handoff, "handoff.plan", {"number": number}, now=now, actor=SYSTEM
+    )
 
 
 _DECLINE_CODES: Final[Mapping[str, str]] = {
@@ -305,7 +320,7 @@ def cancel_request(tx: Tx, hub: Hub, message: Received) -> None:
 
 
 def _refuse_cancel(tx: Tx, hub: Hub, handoff: Handoff, message: Received, code: str) -> None:
-    own.refuse_in(
+    requests.refuse_in(
         tx,
         hub,
         handoff,
@@ -346,7 +361,7 @@ def retract_request(tx: Tx, hub: Hub, message: Received) -> None:
             cause=message.message_id,
         )
         return
-    own.refuse_in(
+    requests.refuse_in(
         tx,
         hub,
         handoff,

@@ -16,6 +16,7 @@ from typing import Any, Final
 from hub.actions import (
     amendments,
     comments,
+    consents,
     erasures,
     files,
     outgoing,
@@ -30,6 +31,7 @@ from hub.actions.rebuilding import number_of, reserve_numbers
 from hub.domain import chain
 from hub.domain.agreement import DisclosureClass
 from hub.domain.comment import Role, Visibility
+from hub.domain.disclosure import link_view
 from hub.domain.handoff import Act, Party, Request, State
 from hub.domain.replay import rating_changes
 from hub.errors import Refused
@@ -279,6 +281,20 @@ def _answer(tx: Tx, hub: Hub, said: Said) -> None:
     _record(tx, hub, said, handoff)
 
 
+def _consent_asked(tx: Tx, hub: Hub, said: Said) -> None:
+    handoff = _known(tx, hub, said)
+    if handoff is not None and not _is_done(tx, said):
+        consents.asked(tx, handoff, said.data, said.at)
+        _record(tx, hub, said, handoff)
+
+
+def _consent_answered(tx: Tx, hub: Hub, said: Said) -> None:
+    handoff = _known(tx, hub, said)
+    if handoff is not None and not _is_done(tx, said):
+        consents.settle(tx, handoff, said.data, said.at, said.now)
+        _record(tx, hub, said, handoff)
+
+
 # --- plans, changes, ratings ----------------------------------------------------------------
 
 
@@ -438,10 +454,31 @@ def _suspend(tx: Tx, _hub: Hub, said: Said) -> None:
         links.change(tx, said.link.id, state=LinkState.SUSPENDED, suspended_by_us=True)
 
 
-def _resume(tx: Tx, _hub: Hub, said: Said) -> None:
-    if said.link.state is not LinkState.CLOSED:
-        state = LinkState.SUSPENDED if said.link.suspended_by_peer else LinkState.ACTIVE
-        links.change(tx, said.link.id, state=state, suspended_by_us=False)
+_PEOPLE_LOOK: Final = frozenset({"fork", "clone", "keys_revoked", "peer_keys_revoked"})
+"""Alarms that stop a link: what was said before they were raised does not answer them."""
+
+
+_OF_THE_LINK: Final = frozenset({"link.suspend", "link.resume", "link.close"})
+
+
+def _resume(tx: Tx, hub: Hub, said: Said) -> None:
+    link = said.link
+    if link.state is LinkState.CLOSED or not link.suspended_by_us:
+        return
+    alerts = audit.open_alerts(tx.connection)
+    if any(one.subject == link.id and one.kind in _PEOPLE_LOOK for one in alerts):
+        return
+    if not _is_overtaken(tx, said):
+        # Once more: the peer may have heard since that the link is suspended, and waits for this.
+        outgoing.send(tx, hub, link, link_view("link.resume", {}), now=said.now)
+    state = LinkState.SUSPENDED if link.suspended_by_peer else LinkState.ACTIVE
+    links.change(tx, link.id, state=state, suspended_by_us=False)
+
+
+def _is_overtaken(tx: Tx, said: Said) -> bool:
+    """Whether we said of the link itself something later, which is still to be re-applied."""
+    later = outbox.to_reapply(tx.connection, said.link.id)
+    return any(one.seq > said.row.seq and one.type in _OF_THE_LINK for one in later)
 
 
 def _close(tx: Tx, hub: Hub, said: Said) -> None:
@@ -513,6 +550,8 @@ AGAIN: Final[Mapping[str, Callable[[Tx, Hub, Said], None]]] = {
     "file.status": _of_no_effect,  # the file's own state follows from its bytes
     "rating.set": _rating,
     "rating.reply": _rating_reply,
+    "subcontract.ask": _consent_asked,
+    "subcontract.answer": _consent_answered,
     "subcontract.notice": _of_no_effect,  # the hop's id is made again when it is next told of
     "data.erase": _erase,
     "data.erased": _of_no_effect,  # the peer asks again, and it is done again

@@ -14,7 +14,7 @@ from typing import Final
 
 from hub.actions import personal, terms
 from hub.actions.context import Hub
-from hub.storage import blobs, ground, guests, letters, links, retention
+from hub.storage import blobs, deliveries, ground, guests, letters, links, retention
 from hub.storage import personal as kept
 from hub.storage.database import Tx
 from hub.storage.retention import Ended
@@ -59,13 +59,14 @@ def _warranty_end(tx: Tx, ended: Ended) -> datetime | None:
 
 
 async def forget_personal(hub: Hub) -> None:
-    """Drop drafts nobody went on with, who looked at what, and addresses long ended."""
+    """Drop drafts nobody went on with, who looked at what, addresses and attempts long ended."""
     now = hub.now()
 
     def transaction(tx: Tx) -> None:
         drafted = now - personal.DRAFTS_STAY
         kept.forget_before(tx, looked=now - kept.LOOKS_FOR, drafted=drafted)
         guests.forget_before(tx, now - FORGOTTEN)
+        deliveries.forget_attempts_before(tx, now - deliveries.ATTEMPTS_KEPT)
 
     await hub.db.write(transaction)
 

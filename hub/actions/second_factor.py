@@ -14,8 +14,9 @@ from typing import Final
 
 import pyotp
 
-from hub.actions import passwords
+from hub.actions import passwords, permits
 from hub.actions.context import Actor, Hub
+from hub.domain.permission import Permission
 from hub.errors import Conflict, Refused
 from hub.storage import agents, audit, sessions
 from hub.storage.agents import Agent
@@ -40,6 +41,7 @@ async def begin(hub: Hub, actor: Actor) -> Begun:
 
     The same until then. Raises Conflict(second_factor_on).
     """
+    permits.require(actor, Permission.PROFILE)
     fresh = base64.b32encode(hub.entropy.bytes(_SECRET_BYTES)).decode()
 
     def transaction(tx: Tx) -> tuple[Agent, str]:
@@ -61,6 +63,7 @@ async def confirm(hub: Hub, actor: Actor, code: str) -> list[str]:
 
     Raises Refused(code_wrong), Conflict(second_factor_on).
     """
+    permits.require(actor, Permission.PROFILE)
     codes = _new_codes(hub)
 
     def transaction(tx: Tx) -> None:
@@ -80,6 +83,7 @@ async def confirm(hub: Hub, actor: Actor, code: str) -> list[str]:
 
 async def remove(hub: Hub, actor: Actor, password: str) -> None:
     """A password is enough again. Raises Refused(password_wrong)."""
+    permits.require(actor, Permission.PROFILE)
     agent = await hub.db.read(lambda connection: _agent(connection, actor))
     if not await passwords.matches(agent.password_hash, password):
         raise Refused("password_wrong", "This is not your password.")
@@ -112,6 +116,7 @@ def takes(tx: Tx, hub: Hub, agent_id: str, code: str) -> bool:
 
 async def codes_left(hub: Hub, actor: Actor) -> int:
     """How many recovery codes the actor has."""
+    permits.require(actor, Permission.PROFILE)
     return await hub.db.read(lambda connection: sessions.codes_left(connection, actor.ref))
 
 

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
-from hub.actions import passwords, second_factor
+from hub.actions import passwords, permits, second_factor
 from hub.actions.context import Actor, Hub
+from hub.domain.permission import Permission
 from hub.errors import NotFound, Untrusted
 from hub.ids import AgentId, SessionId
 from hub.storage import agents, audit, sessions
@@ -147,6 +148,7 @@ async def authenticate(hub: Hub, token: str) -> Present:
 
 async def end(hub: Hub, actor: Actor, session_id: str) -> None:
     """One session of the actor is over. Raises NotFound where they have no such session."""
+    permits.require(actor, Permission.PROFILE)
 
     def transaction(tx: Tx) -> None:
         if not sessions.end(tx, session_id, actor.ref):
@@ -158,6 +160,7 @@ async def end(hub: Hub, actor: Actor, session_id: str) -> None:
 
 async def end_others(hub: Hub, actor: Actor, but: str) -> int:
     """All sessions of the actor but one are over; how many there were."""
+    permits.require(actor, Permission.PROFILE)
 
     def transaction(tx: Tx) -> int:
         ended = sessions.end_all(tx, actor.ref, but=but)
@@ -169,6 +172,7 @@ async def end_others(hub: Hub, actor: Actor, but: str) -> int:
 
 async def mine(hub: Hub, actor: Actor) -> list[Session]:
     """The actor's sessions that are not over, the last seen first."""
+    permits.require(actor, Permission.PROFILE)
     now = hub.now()
     found = await hub.db.read(lambda connection: sessions.of_agent(connection, actor.ref))
     return [one for one in found if one.complete and _lasts(one, now)]

@@ -10,8 +10,10 @@ from datetime import timedelta
 from typing import Final
 
 from hub.errors import Unavailable
-from hub.storage import links, nodes, outbox, streams
+from hub.ids import HandoffId
+from hub.storage import ground, handoffs, links, nodes, outbox, streams
 from hub.storage.database import Tx
+from hub.storage.handoffs import Handoff
 
 _SOON: Final = timedelta(seconds=30)
 
@@ -37,3 +39,14 @@ def check(tx: Tx, link_id: str, handoff_id: str | None = None) -> None:
             after=_SOON,
             peer=links.get(tx.connection, link_id).peer_name,
         )
+
+
+def take_up(tx: Tx, handoff_id: HandoffId) -> Handoff:
+    """The hand-off, locked, for something that is done with it here. All of that passes here.
+
+    Raises NotFound; Unavailable(link_held) while a restore brings its link up to date.
+    """
+    ground.of_handoffs(tx, handoff_id)
+    handoff = handoffs.lock(tx, handoff_id)
+    check(tx, handoff.link_id, handoff.id)
+    return handoff

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from hub.actions import announcing, assigning, files, outgoing, permits, settled, sharing
 from hub.actions.context import Actor, Hub
@@ -142,54 +142,67 @@ async def change(hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChange
     In a child ticket the principal's fields are not ours to change: tell it in a comment.
     """
     permits.require(actor, Permission.TICKETS_WORK)
+    return await hub.db.write(lambda tx: change_in(tx, hub, actor, ticket_id, wish, hub.now()))
 
-    def transaction(tx: Tx) -> Ticket:
-        now = hub.now()
-        ground.of_tickets(tx, ticket_id)
-        before = tickets.get(tx.connection, ticket_id)
-        changes = {
-            one.name: value
-            for one in fields(TicketChanges)
-            if one.name != "clear" and (value := getattr(wish, one.name)) is not None
-        }
-        changes |= assigning.emptied(wish.clear)
-        for name in ("fields", "checklist"):
-            if name in changes:
-                changes[name] = tuple(changes[name])
-        ours = {name: changes.pop(name) for name in assigning.OURS if name in changes}
-        if not changes and not ours:
-            return before
-        everyone = handoffs.of_ticket(tx.connection, ticket_id)
-        foreign = _PRINCIPAL_OWNS & changes.keys()
-        if foreign and any(one.party is Party.CONTRACTOR for one in everyone):
-            raise Refused(
-                "principal_owns",
-                "'{name}' belongs to the principal of this ticket.",
-                hint="Ask for the change in a public comment.",
-                name=min(foreign),
-            )
-        for one in everyone:
-            if one.state not in OVER:
-                settled.check(tx, one.link_id, one.id)
-        if changes.get("assignee") is not None:
-            _check_assignee(tx, changes["assignee"])
-        if "fields" in changes:
-            assigning.check_fields(tx.connection, changes["fields"], complete=False)
-        if "checklist" in changes:
-            assigning.check_photos(tx.connection, ticket_id, changes["checklist"])
-        after = replace(before, **changes, updated_at=now)
-        rules.check(after)
-        told = assigning.in_words(tx.connection, before, changes, ours)
-        tickets.change(tx, ticket_id, updated_at=now, **changes)
-        source = DueSource.PERSON if changes.get("due_at") else None
-        assigning.note(tx, ticket_id, ours, due_source=source)
-        if told:
-            assigning.record(tx, actor, ticket_id, "changed", told, now)
-        tell_contractors(tx, hub, before, after, now)
-        announcing.of_ticket(tx, hub, EventType.TICKET_CHANGED, after, now)
-        return after
 
-    return await hub.db.write(transaction)
+def change_in(
+    tx: Tx, hub: Hub, actor: Actor, ticket_id: TicketId, wish: TicketChanges, now: datetime
+) -> Ticket:
+    """The same, within a transaction that has more to do; it locks the ticket and its links."""
+    ground.of_tickets(tx, ticket_id)
+    before = tickets.get(tx.connection, ticket_id)
+    permits.on_tickets(tx.connection, actor, ticket_id)
+    changes = {
+        one.name: value
+        for one in fields(TicketChanges)
+        if one.name != "clear" and (value := getattr(wish, one.name)) is not None
+    }
+    changes |= assigning.emptied(wish.clear)
+    for name in ("fields", "checklist"):
+        if name in changes:
+            changes[name] = tuple(changes[name])
+    if not _is_work(actor, changes):
+        permits.require(actor, Permission.TICKETS_WRITE)
+    ours = {name: changes.pop(name) for name in assigning.OURS if name in changes}
+    if not changes and not ours:
+        return before
+    everyone = handoffs.of_ticket(tx.connection, ticket_id)
+    foreign = _PRINCIPAL_OWNS & changes.keys()
+    if foreign and any(one.party is Party.CONTRACTOR for one in everyone):
+        raise Refused(
+            "principal_owns",
+            "'{name}' belongs to the principal of this ticket.",
+            hint="Ask for the change in a public comment.",
+            name=min(foreign),
+        )
+    for one in everyone:
+        if one.state not in OVER:
+            settled.check(tx, one.link_id, one.id)
+    if changes.get("assignee") is not None:
+        _check_assignee(tx, changes["assignee"])
+    if "fields" in changes:
+        assigning.check_fields(tx.connection, changes["fields"], complete=False)
+    if "checklist" in changes:
+        assigning.check_photos(tx.connection, ticket_id, changes["checklist"])
+    after = replace(before, **changes, updated_at=now)
+    rules.check(after)
+    told = assigning.in_words(tx.connection, before, changes, ours)
+    tickets.change(tx, ticket_id, updated_at=now, **changes)
+    source = DueSource.PERSON if changes.get("due_at") else None
+    assigning.note(tx, ticket_id, ours, due_source=source)
+    if told:
+        assigning.record(tx, actor, ticket_id, "changed", told, now)
+    tell_contractors(tx, hub, before, after, now)
+    announcing.of_ticket(tx, hub, EventType.TICKET_CHANGED, after, now)
+    return after
+
+
+def _is_work(actor: Actor, changes: Mapping[str, Any]) -> bool:
+    """Whether these changes are part of working on a ticket: to take it, to bring it on."""
+    return changes.keys() <= _WORK and changes.get("assignee", actor.ref) == actor.ref
+
+
+_WORK: Final = frozenset({"assignee", "status", "checklist", "tags"})
 
 
 def _check_assignee(tx: Tx, agent_id: AgentId) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from hub.actions import assigning
+from hub.actions import assigning, permits
 from hub.actions.context import Actor, Hub
 from hub.domain.assignment import LinkKind
+from hub.domain.permission import Permission
 from hub.errors import Refused
 from hub.ids import TicketId
 from hub.storage import assignments, ground, tickets
@@ -16,6 +17,7 @@ async def tie(
     hub: Hub, actor: Actor, ticket_id: TicketId, other_id: TicketId, kind: LinkKind
 ) -> None:
     """The two belong together. Raises NotFound; Refused(same_ticket)."""
+    permits.require(actor, Permission.TICKETS_WRITE)
     if ticket_id == other_id:
         raise Refused("same_ticket", "A ticket cannot be tied to itself.")
     first, second = (
@@ -36,6 +38,7 @@ async def tie(
 
 async def untie(hub: Hub, actor: Actor, ticket_id: TicketId, other_id: TicketId) -> None:
     """The two belong together no more."""
+    permits.require(actor, Permission.TICKETS_WRITE)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()

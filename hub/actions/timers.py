@@ -14,7 +14,9 @@ from hub.actions import (
     collecting,
     erasures,
     holds,
+    notices,
     outgoing,
+    reminders,
     retention,
     settled,
     suspicions,
@@ -44,12 +46,14 @@ async def run(hub: Hub) -> None:
     fault("timers.between")
     await _each(hub, SILENCE)
     await _each(hub, DEADLINE)
+    await reminders.run(hub)
     await checkpoints.run_due(hub)
     await collecting.watch(hub)
     await suspicions.write_down(hub)
     await audit.sign_by_the_hour(hub)
     await hub.db.write(lambda tx: agents.forget_answers_before(tx, hub.now() - ANSWERS_KEPT))
     await holds.look(hub)
+    await notices.run(hub)
     await erasures.sweep(hub)
     await retention.prune(hub)
     await retention.collect(hub)

@@ -13,34 +13,17 @@ from binascii import crc32
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 
-from hub.actions import denials
+from hub.actions import denials, permits
 from hub.actions.context import Actor, Hub
+from hub.domain.permission import SCOPES, Permission, may, within
 from hub.errors import NotFound, Refused, Untrusted
 from hub.ids import AgentId, TokenId
 from hub.storage import agents, audit
 from hub.storage.agents import Agent, ApiToken
 from hub.storage.database import Connection, Tx
-
-
-class Scope(StrEnum):
-    """What a token may be used for. None of them contains another."""
-
-    TICKETS_READ = "tickets:read"
-    TICKETS_WRITE = "tickets:write"
-    HANDOFFS_WRITE = "handoffs:write"  # offer to partners and answer them
-    LINKS_READ = "links:read"
-    LINKS_WRITE = "links:write"  # invite, accept, suspend, close
-    DELIVERIES_READ = "deliveries:read"  # messages on their way, and alerts
-    DELIVERIES_WRITE = "deliveries:write"  # replay and skip
-    ADMIN = "admin"  # the node itself: agents and tokens
-
-
-ADMINS: Final = frozenset({Scope.LINKS_WRITE, Scope.ADMIN})
-"""Scopes that only a token of an administrator has."""
 
 LABEL_MAX: Final = 200
 _PREFIX: Final = "hub_"
@@ -81,6 +64,7 @@ async def new(
 
     Raises Refused(scopes_invalid | label_invalid | token_expired | not_yours), NotFound.
     """
+    permits.require(actor, Permission.PROFILE, Permission.ADMIN)
     wanted = _known(scopes)
     label = label.strip()
     if not 0 < len(label) <= LABEL_MAX:
@@ -99,11 +83,11 @@ async def new(
         if agent is None or agent.disabled_at is not None:
             raise NotFound("not_found", "There is no such agent.")
         _may(actor, agent.id)
-        if agent.role != "admin" and (beyond := ADMINS & set(wanted)):
+        if beyond := [one for one in wanted if not may(agent.role, Permission(one))]:
             raise Refused(
                 "scopes_invalid",
-                "The scope '{name}' is for administrators only.",
-                name=min(beyond),
+                "The role of this agent does not allow the scope '{name}'.",
+                name=beyond[0],
             )
         token = ApiToken(
             id=TokenId(hub.new_id("tok", now)),
@@ -134,27 +118,29 @@ async def new(
 
 def _known(scopes: Iterable[str]) -> list[str]:
     wanted = sorted(set(scopes))
-    unknown = [name for name in wanted if name not in set(Scope)]
+    unknown = [name for name in wanted if name not in SCOPES]
     if unknown or not wanted:
         raise Refused(
             "scopes_invalid",
             "There is no scope '{name}'." if unknown else "A token without scopes is of no use.",
             hint="Scopes: {known}",
             name=unknown[0] if unknown else "",
-            known=" ".join(Scope),
+            known=" ".join(SCOPES),
         )
     return wanted
 
 
 def _may(actor: Actor, agent_id: AgentId) -> None:
     """A token is a matter of its own agent or of an admin; never of a lesser token."""
-    within = actor.scopes is None or Scope.ADMIN in actor.scopes
-    if not within or (actor.role not in {"admin", "system"} and actor.ref != agent_id):
+    if not permits.holds(actor, Permission.ADMIN) and (
+        actor.scopes is not None or actor.ref != agent_id
+    ):
         raise Refused("not_yours", "Only an administrator does this for others.")
 
 
 async def revoke(hub: Hub, actor: Actor, token_id: TokenId) -> None:
     """The token opens nothing from now on. Twice is once. Raises NotFound."""
+    permits.require(actor, Permission.PROFILE, Permission.ADMIN)
 
     def transaction(tx: Tx) -> None:
         now = hub.now()
@@ -210,8 +196,7 @@ async def authenticate(hub: Hub, plaintext: str) -> Actor:
     if token.last_used_at is None or now - token.last_used_at >= _USED_EVERY:
         await hub.db.write(lambda tx: _note_use(tx, token, now))
     # Read anew each time: who is no administrator any more has no such token any more either.
-    scopes = frozenset(token.scopes) - (frozenset() if agent.role == "admin" else ADMINS)
-    return Actor(agent.id, agent.display, agent.role, scopes)
+    return Actor(agent.id, agent.display, agent.role, within(token.scopes, agent.role))
 
 
 def _note_use(tx: Tx, token: ApiToken, now: datetime) -> None:

@@ -6,13 +6,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from hub.actions import assigning, comments, handoffs, settled
+from hub.actions import assigning, comments, handoffs, permits, plans, settled
 from hub.actions import tickets as handed
 from hub.actions.context import Actor, Hub
-from hub.actions.handoffs import Particulars, Plan
+from hub.actions.handoffs import Particulars
+from hub.actions.plans import Plan
 from hub.domain.assignment import NEXT_STAGE, VisitStage
 from hub.domain.comment import BodyFormat, Role, Visibility, check_body
 from hub.domain.handoff import OVER, Act, Party, possible
+from hub.domain.permission import Permission
 from hub.domain.ticket import ChecklistItem, Ticket, TicketStatus
 from hub.domain.webhook import EventType
 from hub.errors import NotFound, Refused
@@ -36,11 +38,13 @@ async def advance(
 
     Pressed twice it is done once. Raises Refused(no_visit | checklist_open | note_missing).
     """
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> VisitStage:
         now = hub.now()
         ground.of_tickets(tx, ticket_id)
         ticket = tickets.lock(tx, ticket_id)
+        permits.on_tickets(tx.connection, actor, ticket_id)
         stage = assignments.get(tx.connection, ticket_id).visit_stage
         if stage is expected:
             return expected
@@ -84,7 +88,7 @@ def _tell(
     if stage in _TOLD:
         with reading_in(hub.account.language):
             told = gettext(_TOLD[stage])
-        handoffs.plan_in(tx, hub, actor, work, Plan(stage=told), now)
+        plans.plan_in(tx, hub, actor, work, Plan(stage=told), now)
     act = {VisitStage.ON_SITE: Act.START, VisitStage.DONE: Act.RESOLVE}.get(stage)
     if act is not None and act in possible(work.party, work.state):
         said = Particulars(resolution=note) if act is Act.RESOLVE else Particulars()
@@ -136,11 +140,13 @@ async def tick(
 
     Two people may tick two items at once: only this one is changed.
     """
+    permits.require(actor, Permission.TICKETS_WORK)
 
     def transaction(tx: Tx) -> ChecklistItem:
         now = hub.now()
         ground.of_tickets(tx, ticket_id)
         before = tickets.lock(tx, ticket_id)
+        permits.on_tickets(tx.connection, actor, ticket_id)
         item = next((one for one in before.checklist if one.item_id == item_id), None)
         if item is None:
             raise NotFound("not_found", "There is no such item in the checklist.")

@@ -121,16 +121,19 @@ async def add(hub: Hub, actor: Actor, url: str, types: Collection[str]) -> tuple
 
 async def enable(hub: Hub, actor: Actor, webhook_id: str) -> None:
     """It is told what happens from now on, and tried at once. Raises NotFound, Conflict."""
+    permits.require(actor, Permission.DESKS_WRITE)
     await _set_state(hub, actor, webhook_id, WebhookState.ENABLED)
 
 
 async def disable(hub: Hub, actor: Actor, webhook_id: str) -> None:
     """It is told nothing from now on, and what waits is dropped. Twice is once."""
+    permits.require(actor, Permission.DESKS_WRITE)
     await _set_state(hub, actor, webhook_id, WebhookState.DISABLED)
 
 
 async def remove(hub: Hub, actor: Actor, webhook_id: str) -> None:
     """The same for good. Twice is once."""
+    permits.require(actor, Permission.DESKS_WRITE)
     await _set_state(hub, actor, webhook_id, WebhookState.REMOVED)
 
 
