@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hub.domain.delivery import health as health_of
-from hub.storage import audit, checkup, deliveries, links, outbox, resets, streams
+from hub.storage import audit, checkup, deliveries, links, mail_links, outbox, resets, streams
 from hub.storage.audit import MADE
 from hub.storage.checkup import Health
 from hub.storage.database import Connection
@@ -26,6 +26,8 @@ class PeerHealth:
     last_error: str | None
     collects: bool  # we cannot call it: it comes
     collected_at: datetime | None
+    kind: str  # what there is on the other side: node | mail | desk
+    failed_letters: int  # to a partner that works by mail
 
 
 def database(connection: Connection) -> Health:
@@ -71,6 +73,7 @@ def partners(connection: Connection, now: datetime) -> list[PeerHealth]:
         oldest = waiting[0].sealed_at if waiting else None
         delivery = deliveries.get(connection, link.id)
         ages = [now - oldest] if oldest is not None else []
+        failed = mail_links.failed_letters(connection, link.id) if link.in_custody else 0
         if link.collects:
             ages.append(deliveries.silent_for(connection, link, now))
         found.append(
@@ -84,6 +87,8 @@ def partners(connection: Connection, now: datetime) -> list[PeerHealth]:
                 last_error=delivery.last_error,
                 collects=link.collects,
                 collected_at=delivery.collected_at,
+                kind=link.kind,
+                failed_letters=failed,
             )
         )
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,6 +13,7 @@ from hub.protocol import signing
 from hub.storage import audit, deliveries, handoffs, inbox, links, outbox, tickets
 from hub.storage.audit import Alert
 from hub.storage.database import Connection
+from hub.storage.deliveries import Attempt
 from hub.storage.inbox import InboxRow, InboxState
 from hub.storage.outbox import OutboxRow
 
@@ -46,6 +47,7 @@ class DeliveryView:
     settled_at: datetime | None
     payload: Mapping[str, Any] | None
     env: str
+    tries: Sequence[Attempt]  # that brought no receipt, the newest first
 
 
 def page(
@@ -87,6 +89,9 @@ def show(connection: Connection, message_id: str) -> DeliveryView:
         settled_at=row.settled_at,
         payload=None if row.data is None else signing.read_data(row.data),
         env=row.env,
+        tries=deliveries.attempts_at(connection, row.link_id, row.seq)
+        if isinstance(row, OutboxRow)
+        else [],
     )
 
 
@@ -140,3 +145,8 @@ def stored(connection: Connection, message_id: str) -> OutboxRow | InboxRow:
 def alerts(connection: Connection) -> list[Alert]:
     """Everything people must still see, newest first."""
     return audit.open_alerts(connection)
+
+
+def unseen(connection: Connection) -> int:
+    """How many alarms nobody knows of yet."""
+    return audit.count_unseen(connection)

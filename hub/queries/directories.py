@@ -9,7 +9,10 @@ from typing import Any
 
 from hub.storage import directories
 from hub.storage.database import Connection
-from hub.storage.directories import Customer, CustomerAsset, CustomerContact, CustomerSite
+from hub.storage.directories import Customer
+from hub.storage.directories import CustomerAsset as CustomerAsset  # noqa: PLC0414 - shown as is
+from hub.storage.directories import CustomerContact as CustomerContact  # noqa: PLC0414 - as is
+from hub.storage.directories import CustomerSite as CustomerSite  # noqa: PLC0414 - shown as is
 from hub.storage.directories import FieldDefinition as FieldDefinition  # noqa: PLC0414 - shown as is
 
 
@@ -167,6 +170,21 @@ def _asset(one: CustomerAsset, site_name: str) -> AssetView:
 
 def _person(one: CustomerContact) -> PersonView:
     return PersonView(one.id, one.site_id, one.name, one.phone, one.email, one.note)
+
+
+def site(connection: Connection, site_id: str) -> CustomerSite:
+    """The site as it was entered, without what it takes over from above. Raises NotFound."""
+    return directories.site(connection, site_id)
+
+
+def asset(connection: Connection, asset_id: str) -> CustomerAsset:
+    """The piece of equipment as it was entered. Raises NotFound."""
+    return directories.asset(connection, asset_id)
+
+
+def contact(connection: Connection, contact_id: str) -> CustomerContact:
+    """The person as they were entered. Raises NotFound."""
+    return directories.contact(connection, contact_id)
 
 
 def asset_history(connection: Connection, asset_id: str) -> list[AssetHistory]:

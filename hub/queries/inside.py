@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.domain.ticket import Ticket
-from hub.storage import agents, assignments, directories, guests, handoffs, links, tickets
+from hub.storage import agents, assignments, directories, guests, handoffs, links, teams, tickets
 from hub.storage.database import Connection
 from hub.storage.directories import Customer, CustomerAsset, CustomerSite
 
@@ -42,6 +42,7 @@ class InsideView:
     assignee: str | None
     assignee_name: str
     team: str | None
+    team_name: str
     tags: Sequence[str]
     due_source: str | None
     customer: str | None
@@ -63,10 +64,12 @@ def of(connection: Connection, ticket: Ticket) -> InsideView:
     noted = assignments.get(connection, ticket.id)
     who = None if ticket.assignee is None else agents.find(connection, ticket.assignee)
     rating = guests.rating_of(connection, ticket.id)
+    team = None if noted.team_id is None else teams.find(connection, noted.team_id)
     return InsideView(
         assignee=ticket.assignee,
         assignee_name="" if who is None else who.display,
         team=noted.team_id,
+        team_name="" if team is None else team.name,
         tags=assignments.tags(connection, [ticket.id]).get(ticket.id, ()),
         due_source=None if ticket.due_at is None else noted.due_source,
         customer=noted.customer_id,

@@ -104,6 +104,24 @@ def sent(
     return [_out(connection, one) for one in found]
 
 
+@dataclass(frozen=True, slots=True)
+class WaitingLetters:
+    """What is not settled."""
+
+    held: int  # came, and waits for a person
+    failed: int  # ours, and did not arrive
+    oldest: datetime | None  # when the oldest one came that nobody has read
+
+
+def waiting(connection: Connection) -> WaitingLetters:
+    """How many letters wait for what."""
+    return WaitingLetters(
+        letters.count(connection, LetterState.HELD),
+        posts.count(connection, PostState.FAILED),
+        letters.oldest_stored(connection),
+    )
+
+
 def show(connection: Connection, letter_id: str) -> LetterView:
     """One letter of either direction. Raises NotFound."""
     came = letters.find(connection, letter_id)

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.domain import suspicion
-from hub.domain.delivery import health
+from hub.domain.delivery import Health, health
 from hub.protocol import agreement as agreements
 from hub.queries import names
-from hub.storage import deliveries, inbox, links, outbox, streams, suspicions
+from hub.storage import custodies, deliveries, inbox, links, mail_links, outbox, streams, suspicions
 from hub.storage.database import Connection
 from hub.storage.links import AGREED, Link
 
@@ -34,6 +34,7 @@ class LinkLine:
     peer: PeerView
     waiting: int  # messages without a receipt
     health: str
+    kind: str  # what there is on the other side: node | mail | desk
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,16 @@ class SuspicionView:
     first_at: datetime
     last_at: datetime
     proven: bool  # the peer did it; else somebody did it in its name
+
+
+@dataclass(frozen=True, slots=True)
+class MailView:
+    """How a partner without a node is reached."""
+
+    address: str
+    language: str
+    failed: int  # letters that did not arrive
+    successor: str | None  # the link with the node that it has now
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +95,8 @@ class LinkView:
     collects: bool  # nobody can call the peer: it collects what is for it
     collected_at: datetime | None
     suspicions: Sequence[SuspicionView]
+    kind: str  # what there is on the other side: node | mail | desk
+    by_mail: MailView | None
 
 
 def everyone(connection: Connection, now: datetime) -> list[LinkLine]:
@@ -101,7 +114,7 @@ def invited(connection: Connection) -> Sequence[InvitationLine]:
 
 def _line(connection: Connection, one: Link, now: datetime) -> LinkLine:
     waiting, how, _ = _progress(connection, one, now)
-    return LinkLine(one.id, one.state, _peer(one), waiting, how)
+    return LinkLine(one.id, one.state, _peer(one), waiting, how, one.kind)
 
 
 def _peer(one: Link) -> PeerView:
@@ -118,6 +131,8 @@ def _progress(connection: Connection, one: Link, now: datetime) -> tuple[int, st
         oldest = outbox.after(connection, one.id, stream.receipted_seq, 1)
         if oldest:
             worst = now - oldest[0].sealed_at
+    if one.in_custody and mail_links.failed_letters(connection, one.id):
+        return waiting, str(Health.OVERDUE), stream.in_seq
     if one.collects and one.closed_at is None:
         worst = max(worst, deliveries.silent_for(connection, one, now))
     return waiting, str(health(worst)), stream.in_seq
@@ -163,4 +178,14 @@ def show(connection: Connection, name: str, now: datetime) -> LinkView:
             )
             for row in suspicions.of_link(connection, one.id)
         ],
+        kind=one.kind,
+        by_mail=_by_mail(connection, one),
     )
+
+
+def _by_mail(connection: Connection, one: Link) -> MailView | None:
+    kept = custodies.find(connection, one.id)
+    if kept is None:
+        return None
+    failed = mail_links.failed_letters(connection, one.id)
+    return MailView(kept.address, kept.language, failed, kept.successor_id)

@@ -76,6 +76,8 @@ class HandoffView:
     reason: str | None
     request: str | None
     request_reason: str | None
+    consent: str | None  # to hand the work on: asked | granted | refused
+    consent_text: str | None  # why it is asked, or what was answered
     detached: bool
     state_hash: str  # of all that both sides share of it: the same on both
     acts: Sequence[str]  # what we may do now
@@ -251,6 +253,8 @@ def _handoff(connection: Connection, one: Handoff, peer: str) -> HandoffView:
         reason=one.reason,
         request=one.request,
         request_reason=one.request_reason,
+        consent=one.consent,
+        consent_text=one.consent_text,
         detached=one.detached_at is not None,
         state_hash=checkpoints.state_hash(connection, one),
         acts=[
