@@ -10,11 +10,11 @@ from pydantic import Field as Constraint
 
 from hub.actions import amendments
 from hub.actions.context import Actor, Hub
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Form, Nothing, all_sendable
 from hub.api.links import LinkReasonForm, link_id
 from hub.domain.agreement import offer_from_scopes
+from hub.domain.permission import Permission
 from hub.ids import LinkId
 from hub.queries import amendments as shown
 from hub.queries.amendments import AmendmentsView
@@ -57,7 +57,7 @@ def _answer(
         name=f"{name}Amendment",
         method="POST",
         path=f"/links/{{link}}/amendments/{name}",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary=summary,
         form=LinkReasonForm,
         takes=Takes.JSON,
@@ -71,7 +71,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listAmendments",
         method="GET",
         path="/links/{link}/amendments",
-        scope=Scope.LINKS_READ,
+        scope=Permission.LINKS_READ,
         summary="Revisions of the agreement, and the open proposal with what it changes",
         form=Nothing,
         handler=_list,
@@ -81,7 +81,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="proposeAmendment",
         method="POST",
         path="/links/{link}/amendments",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary="Propose other terms: our offer anew",
         form=AmendmentForm,
         takes=Takes.JSON,

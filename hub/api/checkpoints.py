@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hub.actions import checkpoints, repairs
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Nothing
 from hub.api.links import link_id
+from hub.domain.permission import Permission
 from hub.queries import checkpoints as shown
 from hub.queries.checkpoints import CheckView
 
@@ -39,7 +39,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getCheck",
         method="GET",
         path="/links/{link}/check",
-        scope=Scope.LINKS_READ,
+        scope=Permission.LINKS_READ,
         summary="What the last comparison of both sides came to, field by field",
         form=Nothing,
         handler=_last,
@@ -49,7 +49,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="checkLink",
         method="POST",
         path="/links/{link}/check",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary="Compare both sides now; the answer is there once compared_at is set",
         form=Nothing,
         takes=Takes.JSON,
@@ -60,7 +60,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="repairLink",
         method="POST",
         path="/links/{link}/repair",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary="Compute our side of what differs anew from the signed messages; sends nothing",
         form=Nothing,
         takes=Takes.JSON,

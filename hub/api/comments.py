@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hub.actions import comments
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Sends, Takes, Visit
-from hub.api.forms import Form, Text
+from hub.api.forms import Form, Text, Title
 from hub.api.tickets import ticket_id
 from hub.domain.comment import DEFAULT_VISIBILITY, BodyFormat, Visibility
+from hub.domain.permission import Permission
 from hub.ids import CommentId
 from hub.queries import tickets as shown
 from hub.queries.tickets import CommentView
@@ -32,7 +32,7 @@ class CommentChangeForm(Form):
 class WhyForm(Form):
     """Why, if that is to be told."""
 
-    reason: Text = ""
+    reason: Title = ""
 
 
 async def _add(visit: Visit, form: NewCommentForm) -> Effect[CommentId]:
@@ -66,7 +66,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="addComment",
         method="POST",
         path="/tickets/{ticket}/comments",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Say something on a ticket, with or without files",
         form=NewCommentForm,
         takes=Takes.JSON_OR_PARTS,
@@ -78,7 +78,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="editComment",
         method="PATCH",
         path="/comments/{comment}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Replace the text of a comment of ours",
         form=CommentChangeForm,
         takes=Takes.JSON,
@@ -89,7 +89,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="redactComment",
         method="DELETE",
         path="/comments/{comment}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Take a comment of ours back, here and wherever it was sent",
         form=WhyForm,
         handler=_redact,

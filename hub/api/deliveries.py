@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from hub.actions import deliveries
-from hub.actions.tokens import Scope
+from pydantic import Field as Constraint
+
+from hub.actions import alarms, deliveries
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Form, Nothing, Said, Short
 from hub.api.tickets import Cursor, Limit, check_cursor
 from hub.api.views import Page, page_of
 from hub.domain.delivery import DeliveryState
+from hub.domain.permission import Permission
 from hub.i18n import gettext
 from hub.ids import MessageId
 from hub.queries import deliveries as shown
@@ -44,6 +46,21 @@ class AlertView:
     subject: str
     text: str
     at: datetime
+    seen_at: datetime | None  # when somebody said that they know
+    seen_by: str | None
+
+
+class SeenForm(Form):
+    """Which alarms you know of."""
+
+    alerts: Annotated[list[Short], Constraint(min_length=1, max_length=200)]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenView:
+    """How many of them nobody knew of before."""
+
+    seen: int
 
 
 async def _list(visit: Visit, form: DeliveryQuery) -> Page[DeliveryLine]:
@@ -83,9 +100,20 @@ async def _alerts(visit: Visit, form: Nothing) -> Page[AlertView]:
     found = await visit.hub.db.read(shown.alerts)
     return Page(
         [
-            AlertView(one.id, one.kind, one.subject, gettext(one.text).format(**one.facts), one.at)
+            AlertView(
+                *(one.id, one.kind, one.subject, gettext(one.text).format(**one.facts), one.at),
+                seen_at=one.seen_at,
+                seen_by=one.seen_by,
+            )
             for one in found
         ]
+    )
+
+
+async def _seen(visit: Visit, form: SeenForm) -> Effect[int]:
+    return Effect(
+        lambda hub: alarms.acknowledge(hub, visit.actor, form.alerts),
+        lambda _connection, seen: SeenView(seen),
     )
 
 
@@ -94,7 +122,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listDeliveries",
         method="GET",
         path="/deliveries",
-        scope=Scope.DELIVERIES_READ,
+        scope=Permission.DELIVERIES_READ,
         summary="Messages to partners, newest first; parked ones of partners among them",
         form=DeliveryQuery,
         handler=_list,
@@ -104,7 +132,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getDelivery",
         method="GET",
         path="/deliveries/{message}",
-        scope=Scope.DELIVERIES_READ,
+        scope=Permission.DELIVERIES_READ,
         summary="One message whole",
         form=Nothing,
         handler=_show,
@@ -114,7 +142,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="replayDelivery",
         method="POST",
         path="/deliveries/{message}/replay",
-        scope=Scope.DELIVERIES_WRITE,
+        scope=Permission.DELIVERIES_WRITE,
         summary="Try a message again",
         form=Nothing,
         takes=Takes.JSON,
@@ -125,7 +153,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="skipDelivery",
         method="POST",
         path="/deliveries/{message}/skip",
-        scope=Scope.DELIVERIES_WRITE,
+        scope=Permission.DELIVERIES_WRITE,
         summary="Let a refused message be, or set a parked one aside for good",
         form=SkipForm,
         takes=Takes.JSON,
@@ -136,10 +164,21 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listAlerts",
         method="GET",
         path="/alerts",
-        scope=Scope.DELIVERIES_READ,
+        scope=Permission.DELIVERIES_READ,
         summary="Everything that people must still see, newest first",
         form=Nothing,
         handler=_alerts,
         answer=Page[AlertView],
+    ),
+    Route(
+        name="seeAlerts",
+        method="POST",
+        path="/alerts/seen",
+        scope=Permission.DELIVERIES_WRITE,
+        summary="Say that you know of these",
+        form=SeenForm,
+        takes=Takes.JSON,
+        handler=_seen,
+        answer=SeenView,
     ),
 )

@@ -8,11 +8,11 @@ from pydantic import Field as Constraint
 
 from hub.actions import directories
 from hub.actions.directories import AssetWish, ContactWish, CustomerWish, FieldWish, SiteWish
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Sends, Takes, Visit
 from hub.api.forms import Form, Nothing, Short, Text, Title
 from hub.api.tickets import Cursor, Limit, check_cursor
 from hub.api.views import Page, page_of
+from hub.domain.permission import Permission
 from hub.queries import directories as shown
 from hub.queries.directories import AssetHistory, CustomerLine, CustomerView, FieldDefinition
 
@@ -191,7 +191,7 @@ def _route(
     form: type[Form],
     handler: Any,
     answer: Any,
-    scope: Scope = Scope.TICKETS_WRITE,
+    scope: Permission = Permission.DIRECTORIES_WRITE,
 ) -> Route[Any]:
     statuses = {"POST": 201, "DELETE": 204}
     return Route(
@@ -208,7 +208,7 @@ def _route(
     )
 
 
-_READ: Final = Scope.TICKETS_READ
+_READ: Final = Permission.DIRECTORIES_READ
 
 ROUTES: Final[tuple[Route[Any], ...]] = (
     _route(
@@ -334,7 +334,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         DefinitionForm,
         _define,
         FieldDefinition,
-        Scope.ADMIN,
+        Permission.RULES_WRITE,
     ),
     _route(
         "retireField",
@@ -344,6 +344,6 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         Nothing,
         _retire,
         Sends.NOTHING,
-        Scope.ADMIN,
+        Permission.RULES_WRITE,
     ),
 )

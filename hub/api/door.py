@@ -16,9 +16,9 @@ from pydantic import BaseModel
 
 from hub.actions.context import Actor, Hub
 from hub.actions.files import NewFile
-from hub.actions.tokens import Scope
 from hub.domain.agreement import Offer
 from hub.domain.limits import Buckets, Places
+from hub.domain.permission import Permission
 from hub.ids import LinkId
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Effect(Generic[R]):
 
     do: Callable[[Hub], Awaitable[R]]
     show: Callable[[Connection, R], object]
-    one_transaction: bool = True  # False: it talks to a peer, and must bear repetition by itself
+    one_transaction: bool = True  # False: it is more than that, and must bear repetition by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Route(Generic[F]):
     name: str  # operationId
     method: str
     path: str  # under PREFIX, with {names}
-    scope: Scope | Open
+    scope: Permission | Open
     summary: str
     form: type[F]
     handler: Callable[[Visit, F], Awaitable[object]]

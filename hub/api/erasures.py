@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hub.actions import erasures
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Sends, Takes, Visit
 from hub.api.forms import Form, Nothing, Text
 from hub.api.tickets import ticket_id
+from hub.domain.permission import Permission
 from hub.queries import erasures as shown
 from hub.queries.erasures import TicketErasuresView
 
@@ -29,6 +29,7 @@ async def _erase(visit: Visit, form: ErasureForm) -> Effect[str]:
     return Effect(
         lambda hub: erasures.erase(hub, visit.actor, which, form.reason),
         lambda connection, _made: shown.show(connection, which),
+        one_transaction=False,
     )
 
 
@@ -45,6 +46,7 @@ async def _release(visit: Visit, form: Nothing) -> Effect[None]:
     return Effect(
         lambda hub: erasures.release(hub, visit.actor, which),
         lambda _connection, _done: None,
+        one_transaction=False,
     )
 
 
@@ -53,7 +55,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listErasures",
         method="GET",
         path="/tickets/{ticket}/erasures",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="What of a ticket was erased, who has confirmed it, and what holds it",
         form=Nothing,
         handler=_list,
@@ -63,7 +65,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="eraseTicket",
         method="POST",
         path="/tickets/{ticket}/erasures",
-        scope=Scope.ADMIN,
+        scope=Permission.ADMIN,
         summary="Drop what identifies people, here and at every partner that has the ticket",
         form=ErasureForm,
         takes=Takes.JSON,
@@ -75,7 +77,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="holdTicket",
         method="POST",
         path="/tickets/{ticket}/hold",
-        scope=Scope.ADMIN,
+        scope=Permission.ADMIN,
         summary="Let nothing of a ticket be erased or pruned: a legal hold",
         form=ErasureForm,
         takes=Takes.JSON,
@@ -86,7 +88,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="releaseTicket",
         method="DELETE",
         path="/tickets/{ticket}/hold",
-        scope=Scope.ADMIN,
+        scope=Permission.ADMIN,
         summary="Lift the legal hold; what partners asked for meanwhile is erased",
         form=Nothing,
         handler=_release,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from hub.actions.tokens import Scope
 from hub.api.door import Following, Route, Sends, Visit
 from hub.api.forms import Nothing
+from hub.domain.permission import Permission
 from hub.errors import Refused, Untrusted
 from hub.protocol.encoding import instant, parse_instant
 from hub.queries.changes import CHANGED_TOPIC, Reader
@@ -43,7 +43,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="followEvents",
         method="GET",
         path="/events",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="Which tickets change, as server-sent events; `Last-Event-ID` takes it up again",
         form=Nothing,
         handler=_follow,

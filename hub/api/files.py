@@ -6,13 +6,13 @@ import base64
 from typing import Any, Final
 
 from hub.actions import files
-from hub.actions.tokens import Scope
 from hub.api.comments import WhyForm
 from hub.api.door import Download, Effect, Route, Sends, Takes, Visit
 from hub.api.forms import Form, Nothing
 from hub.api.tickets import ticket_id
 from hub.api.views import Page
 from hub.domain.comment import Visibility
+from hub.domain.permission import Permission
 from hub.errors import Refused
 from hub.ids import AttachmentId
 from hub.queries import tickets as shown
@@ -67,7 +67,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="addFiles",
         method="POST",
         path="/tickets/{ticket}/files",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Put files on a ticket: as multipart parts, or one as the body with ?name=",
         form=NewFilesForm,
         takes=Takes.FILES,
@@ -79,7 +79,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getFile",
         method="GET",
         path="/tickets/{ticket}/files/{file}",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="A file of a ticket or its comments, by id or name",
         form=Nothing,
         handler=_send,
@@ -89,7 +89,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="redactFile",
         method="DELETE",
         path="/tickets/{ticket}/files/{file}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Take a file of ours back, here and wherever it was announced",
         form=WhyForm,
         handler=_redact,

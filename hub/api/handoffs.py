@@ -9,15 +9,16 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import Field as Constraint
 
-from hub.actions import handoffs
+from hub.actions import consents, handoffs, plans, ratings, requests
 from hub.actions.context import Actor, Hub
-from hub.actions.handoffs import OfferHandoff, Particulars, Plan
-from hub.actions.tokens import Scope
+from hub.actions.handoffs import OfferHandoff, Particulars
+from hub.actions.plans import Plan
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Form, Instant, Nothing, Said, Short, Text
 from hub.api.tickets import ticket_id
 from hub.domain.agreement import DisclosureClass
 from hub.domain.handoff import Act, DeclineCode, PendReason, ReturnCause
+from hub.domain.permission import Permission
 from hub.domain.rating import HIGHEST, LOWEST
 from hub.i18n import gettext
 from hub.ids import AttachmentId, HandoffId
@@ -136,6 +137,13 @@ class RefuseForm(Form):
     text: Text = ""
 
 
+class ConsentForm(Form):
+    """Whether the work may be handed on."""
+
+    granted: bool
+    text: Text | None = None
+
+
 class PlanForm(Form):
     """How our work is planned. What is left out stays as it is."""
 
@@ -221,7 +229,7 @@ def _step(name: str, summary: str, form: type[F], do: Doing[F]) -> Route[F]:
         name=first + "".join(word.title() for word in rest) + "Handoff",
         method="POST",
         path=f"/handoffs/{{handoff}}/{name}",
-        scope=Scope.HANDOFFS_WRITE,
+        scope=Permission.HANDOFFS_WRITE,
         summary=summary,
         form=form,
         takes=Takes.JSON,
@@ -249,7 +257,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="previewHandoff",
         method="POST",
         path="/tickets/{ticket}/handoffs/preview",
-        scope=Scope.HANDOFFS_WRITE,
+        scope=Permission.HANDOFFS_WRITE,
         summary="What an offer of this ticket would tell the partner; changes nothing",
         form=PreviewForm,
         takes=Takes.JSON,
@@ -260,7 +268,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="offerHandoff",
         method="POST",
         path="/tickets/{ticket}/handoffs",
-        scope=Scope.HANDOFFS_WRITE,
+        scope=Permission.HANDOFFS_WRITE,
         summary="Offer a ticket to a partner",
         form=OfferForm,
         takes=Takes.JSON,
@@ -272,7 +280,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getHandoff",
         method="GET",
         path="/handoffs/{handoff}",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="A hand-off as it stands, with what we may do now",
         form=Nothing,
         handler=_show,
@@ -297,13 +305,27 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         "refuse-cancel",
         "Contractor: go on in spite of a cancel request",
         RefuseForm,
-        lambda hub, actor, which, said: handoffs.refuse_cancel(hub, actor, which, said.text),
+        lambda hub, actor, which, said: requests.refuse_cancel(hub, actor, which, said.text),
     ),
     _step(
         "retract",
         "Contractor: ask for the resolution back",
         ReasonForm,
-        lambda hub, actor, which, said: handoffs.retract(hub, actor, which, said.reason),
+        lambda hub, actor, which, said: requests.retract(hub, actor, which, said.reason),
+    ),
+    _step(
+        "ask-consent",
+        "Contractor: ask whether the work may be handed on",
+        ReasonForm,
+        lambda hub, actor, which, said: consents.ask(hub, actor, which, said.reason),
+    ),
+    _step(
+        "consent",
+        "Principal: let the contractor hand the work on, or not",
+        ConsentForm,
+        lambda hub, actor, which, said: consents.answer(
+            hub, actor, which, said.text, granted=said.granted
+        ),
     ),
     _step(
         "detach",
@@ -315,7 +337,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         "plan",
         "Contractor: tell how the work is planned",
         PlanForm,
-        lambda hub, actor, which, said: handoffs.plan(
+        lambda hub, actor, which, said: plans.plan(
             hub, actor, which, Plan(**{name: getattr(said, name) for name in PlanForm.model_fields})
         ),
     ),
@@ -323,7 +345,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         "rate",
         "Principal: rate confirmed work, or revise the rating",
         RateForm,
-        lambda hub, actor, which, said: handoffs.rate(
+        lambda hub, actor, which, said: ratings.rate(
             hub, actor, which, said.score, said.text, said.criteria
         ),
     ),
@@ -331,6 +353,6 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         "reply",
         "Contractor: say something to the rating",
         TextForm,
-        lambda hub, actor, which, said: handoffs.reply_to_rating(hub, actor, which, said.text),
+        lambda hub, actor, which, said: ratings.reply_to_rating(hub, actor, which, said.text),
     ),
 )

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from hub.actions import guests, ties, visits
 from hub.actions.guests import Purpose
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Sends, Takes, Visit
 from hub.api.forms import Form, Nothing, Short, Text
 from hub.api.tickets import ticket_id
 from hub.api.views import Page
 from hub.domain.assignment import LinkKind, VisitStage
+from hub.domain.permission import Permission
 from hub.domain.ticket import ChecklistItem
 from hub.ids import AttachmentId
 from hub.queries import inside, names, queue
@@ -141,7 +141,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getQueue",
         method="GET",
         path="/queue",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="What waits for the agent of the token, in lanes",
         form=QueueQuery,
         handler=_queue,
@@ -151,7 +151,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getBoard",
         method="GET",
         path="/board",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="Who has how much to do",
         form=Nothing,
         handler=_board,
@@ -161,7 +161,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getInside",
         method="GET",
         path="/tickets/{ticket}/inside",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="What only we know of a ticket; none of it ever leaves",
         form=Nothing,
         handler=_inside,
@@ -171,7 +171,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="tieTickets",
         method="POST",
         path="/tickets/{ticket}/ties",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WRITE,
         summary="Two tickets belong together",
         form=TieForm,
         takes=Takes.JSON,
@@ -182,7 +182,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="untieTickets",
         method="DELETE",
         path="/tickets/{ticket}/ties/{other}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WRITE,
         summary="They belong together no more",
         form=Nothing,
         handler=_untie,
@@ -193,7 +193,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="advanceVisit",
         method="POST",
         path="/tickets/{ticket}/visit",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="The next stage of the visit; the principal hears of it",
         form=VisitForm,
         takes=Takes.JSON,
@@ -204,7 +204,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="tickItem",
         method="PATCH",
         path="/tickets/{ticket}/checklist/{item}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="One item of the checklist is done, or not",
         form=TickForm,
         takes=Takes.JSON,
@@ -215,7 +215,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="inviteGuest",
         method="POST",
         path="/tickets/{ticket}/guests",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="An address where the requester follows the ticket or rates the work",
         form=GuestForm,
         takes=Takes.JSON,
@@ -227,7 +227,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="revokeGuests",
         method="DELETE",
         path="/tickets/{ticket}/guests",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="No address of this ticket opens anything any more",
         form=Nothing,
         handler=_no_guests,

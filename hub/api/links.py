@@ -10,14 +10,14 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator
 from pydantic import Field as Constraint
 
-from hub.actions import invitations, links
+from hub.actions import invitations, links, mail_links, promotion
 from hub.actions.context import Actor, Hub
 from hub.actions.invitations import Invited
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Form, Nothing, Said, Short, Text, all_sendable
 from hub.api.views import Page
 from hub.domain.agreement import Offer, offer_from_scopes
+from hub.domain.permission import Permission
 from hub.ids import LinkId
 from hub.queries import links as shown
 from hub.queries import names
@@ -35,6 +35,15 @@ class InviteForm(Form):
 
     peer: Annotated[Short, Constraint(min_length=1)]
     compare: bool = False
+    scopes: Scopes = None
+
+
+class MailLinkForm(Form):
+    """A partner that has a mailbox and no node."""
+
+    address: Annotated[Short, Constraint(min_length=3)]
+    name: Short = ""
+    language: Short = ""
     scopes: Scopes = None
 
 
@@ -96,6 +105,27 @@ async def _invite(visit: Visit, form: InviteForm) -> Effect[Invited]:
     )
 
 
+async def _begin_by_mail(visit: Visit, form: MailLinkForm) -> Effect[LinkId]:
+    offer, now = _offer(form.scopes), visit.hub.now()
+
+    async def begin(hub: Hub) -> LinkId:
+        link = await mail_links.invite(
+            hub, visit.actor, form.address, name=form.name, language=form.language, offer=offer
+        )
+        return link.id
+
+    return Effect(begin, lambda connection, made: shown.show(connection, made, now))
+
+
+async def _promote(visit: Visit, form: Nothing) -> Effect[Invited]:
+    which = await link_id(visit)
+    return Effect(
+        lambda hub: promotion.invite(hub, visit.actor, which),
+        lambda _connection, made: InvitedView(made.id, made.code, made.url, made.expires_at),
+        one_transaction=False,
+    )
+
+
 async def _accept(visit: Visit, form: AcceptInvitationForm) -> Effect[LinkId]:
     offer, now = _offer(form.scopes), visit.hub.now()
     return Effect(
@@ -130,7 +160,7 @@ def _step(
         name=f"{name}Link",
         method="POST",
         path=f"/links/{{link}}/{name}",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary=summary,
         form=LinkReasonForm,
         takes=Takes.JSON,
@@ -144,7 +174,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listLinks",
         method="GET",
         path="/links",
-        scope=Scope.LINKS_READ,
+        scope=Permission.LINKS_READ,
         summary="All links, oldest first",
         form=Nothing,
         handler=_list,
@@ -154,7 +184,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listInvitations",
         method="GET",
         path="/invitations",
-        scope=Scope.LINKS_READ,
+        scope=Permission.LINKS_READ,
         summary="Invitations that nobody has used yet",
         form=Nothing,
         handler=_invited,
@@ -164,7 +194,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="invite",
         method="POST",
         path="/invitations",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary="Make a one-time code for a partner",
         form=InviteForm,
         takes=Takes.JSON,
@@ -176,7 +206,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="acceptInvitation",
         method="POST",
         path="/links",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary="Take a partner's code; talks to the partner's node",
         form=AcceptInvitationForm,
         takes=Takes.JSON,
@@ -185,10 +215,34 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         status=201,
     ),
     Route(
+        name="beginMailLink",
+        method="POST",
+        path="/links/by-mail",
+        scope=Permission.LINKS_WRITE,
+        summary="Begin to work with a partner that has a mailbox and no node",
+        form=MailLinkForm,
+        takes=Takes.JSON,
+        handler=_begin_by_mail,
+        answer=LinkView,
+        status=201,
+    ),
+    Route(
+        name="promoteLink",
+        method="POST",
+        path="/links/{link}/promotion",
+        scope=Permission.LINKS_WRITE,
+        summary="Make the one-time code by which a partner that works by mail gets a node",
+        form=Nothing,
+        takes=Takes.JSON,
+        handler=_promote,
+        answer=InvitedView,
+        status=201,
+    ),
+    Route(
         name="getLink",
         method="GET",
         path="/links/{link}",
-        scope=Scope.LINKS_READ,
+        scope=Permission.LINKS_READ,
         summary="A link with its agreement, by peer name, node id or link id",
         form=Nothing,
         handler=_show,
@@ -198,7 +252,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="confirmLink",
         method="POST",
         path="/links/{link}/confirm",
-        scope=Scope.LINKS_WRITE,
+        scope=Permission.LINKS_WRITE,
         summary="Agree: sign the agreement (after comparing the digits, where asked to)",
         form=Nothing,
         takes=Takes.JSON,

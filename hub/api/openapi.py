@@ -10,11 +10,11 @@ from typing import Any, Final, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from hub.actions.tokens import Scope
 from hub.api.door import Open, Route, Sends, Takes
 from hub.api.forms import Nothing
 from hub.api.problems import MEDIA_TYPE, TITLES
 from hub.api.views import Page
+from hub.domain.permission import SCOPES
 
 VERSION: Final = "1.0"
 _REF: Final = "#/components/schemas/{model}"
@@ -29,11 +29,14 @@ the same key gets the same answer and is not done again. Lists come in pages: pa
 """
 
 _PARAMS: Final[Mapping[str, str]] = {
+    "agent": "id or e-mail address of one of our people",
+    "token": "id of an API token",
     "ticket": "id or number",
     "comment": "id",
     "file": "id or name",
     "handoff": "id",
     "link": "id, name or node id of the peer",
+    "letter": "id",
     "message": "id",
     "other": "id or number of the other ticket",
     "item": "id of an item of the checklist",
@@ -44,6 +47,7 @@ _PARAMS: Final[Mapping[str, str]] = {
     "field": "id",
     "view": "id",
     "macro": "id",
+    "team": "id",
     "webhook": "id of a webhook",
     "call": "id of a call to it",
 }
@@ -103,7 +107,7 @@ def _described(routes: tuple[Route[Any], ...]) -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "scopes: " + " ".join(Scope),
+                    "description": "scopes: " + " ".join(SCOPES),
                 }
             },
         },

@@ -9,12 +9,12 @@ from pydantic import Field as Constraint
 
 from hub.actions import personal
 from hub.actions.personal import QUERY_MAX, MacroWish
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Sends, Takes, Visit
 from hub.api.forms import Form, Nothing, Short, Text
 from hub.api.tickets import Tags, ticket_id
 from hub.api.views import Page
 from hub.domain.comment import Visibility
+from hub.domain.permission import Permission
 from hub.domain.ticket import Priority, TicketStatus
 from hub.queries import inside
 from hub.queries import personal as shown
@@ -126,7 +126,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listViews",
         method="GET",
         path="/views",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="Saved lists of tickets: own and shared ones",
         form=Nothing,
         handler=_views,
@@ -136,7 +136,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="saveView",
         method="POST",
         path="/views",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_READ,
         summary="Keep a list of tickets under a name",
         form=ViewForm,
         takes=Takes.JSON,
@@ -148,7 +148,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="removeView",
         method="DELETE",
         path="/views/{view}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_READ,
         summary="Drop a view of one's own",
         form=Nothing,
         handler=_remove_view,
@@ -159,7 +159,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listMacros",
         method="GET",
         path="/macros",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.DIRECTORIES_READ,
         summary="Macros and canned answers",
         form=Nothing,
         handler=_macros,
@@ -169,7 +169,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="addMacro",
         method="POST",
         path="/macros",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.DIRECTORIES_WRITE,
         summary="Keep words and changes for everybody",
         form=MacroForm,
         takes=Takes.JSON,
@@ -181,7 +181,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="removeMacro",
         method="DELETE",
         path="/macros/{macro}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.DIRECTORIES_WRITE,
         summary="Drop a macro",
         form=Nothing,
         handler=_remove_macro,
@@ -192,7 +192,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="useMacro",
         method="POST",
         path="/tickets/{ticket}/macros/{macro}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Do to the ticket what the macro says",
         form=Nothing,
         takes=Takes.JSON,
@@ -203,7 +203,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getDraft",
         method="GET",
         path="/tickets/{ticket}/draft",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="What the agent of the token began to say",
         form=Nothing,
         handler=_draft,
@@ -213,7 +213,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="keepDraft",
         method="PUT",
         path="/tickets/{ticket}/draft",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Keep what was begun; an empty text keeps nothing",
         form=DraftForm,
         takes=Takes.JSON,

@@ -33,7 +33,7 @@ _BY_CODE: Final[Mapping[str, int]] = {
     for status, codes in (
         (400, "malformed"),
         (401, "token_missing token_invalid"),
-        (403, "scope_missing not_yours principal_owns scope_denied admin_only"),
+        (403, "scope_missing not_yours principal_owns scope_denied not_your_team"),
         (405, "method_not_allowed"),
         (
             409,

@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final
 from pydantic import Field as Constraint
 
 from hub.actions import tickets
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Form, Instant, Nothing, Short, Text, Title, unchanged
 from hub.api.views import Page
 from hub.domain.assignment import TAGS_MAX
 from hub.domain.lengths import CHECKLIST_MAX, FIELDS_MAX
+from hub.domain.permission import Permission
 from hub.domain.ticket import (
     Asset,
     ChecklistItem,
@@ -262,7 +262,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listTickets",
         method="GET",
         path="/tickets",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="Tickets that fit, newest first, or by deadline or last change",
         form=TicketQuery,
         handler=_list,
@@ -272,7 +272,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="createTicket",
         method="POST",
         path="/tickets",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WRITE,
         summary="Make a ticket",
         form=NewTicketForm,
         takes=Takes.JSON,
@@ -284,7 +284,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getTicket",
         method="GET",
         path="/tickets/{ticket}",
-        scope=Scope.TICKETS_READ,
+        scope=Permission.TICKETS_READ,
         summary="A ticket with everything on it, by id or number",
         form=Nothing,
         handler=_show,
@@ -294,7 +294,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="changeTicket",
         method="PATCH",
         path="/tickets/{ticket}",
-        scope=Scope.TICKETS_WRITE,
+        scope=Permission.TICKETS_WORK,
         summary="Change a ticket; contractors hear of what they may see",
         form=TicketChangesForm,
         takes=Takes.JSON,

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from hub.actions import files
 from hub.actions.context import Hub
@@ -41,7 +42,7 @@ async def read_parts(hub: Hub, request: web.Request) -> Parts:
         reader = await request.multipart()
         while (part := await reader.next()) is not None:
             await _read_part(hub, request, part, parts)
-    except (ValueError, AssertionError, RuntimeError) as error:
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:
         # What aiohttp raises where the text between the boundaries is no part.
         raise Untrusted(
             "malformed", "The body is not the multipart it says it is.", because=repr(error)[:200]

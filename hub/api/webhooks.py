@@ -11,11 +11,11 @@ from pydantic import Field as Constraint
 
 from hub.actions import webhooks
 from hub.actions.context import Actor, Hub
-from hub.actions.tokens import Scope
 from hub.api.door import Effect, Route, Takes, Visit
 from hub.api.forms import Form, Nothing
 from hub.api.tickets import Cursor, Limit, check_cursor
 from hub.api.views import Page, page_of
+from hub.domain.permission import Permission
 from hub.domain.webhook import TOLD_ALWAYS, URL_MAX, CallState, EventType
 from hub.ids import EventId, WebhookId
 from hub.queries import webhooks as shown
@@ -145,7 +145,7 @@ def _post(
         name=name,
         method="POST",
         path=f"/webhooks/{{webhook}}{path}",
-        scope=Scope.ADMIN,
+        scope=Permission.DESKS_WRITE,
         summary=summary,
         form=Nothing,
         takes=Takes.JSON,
@@ -159,7 +159,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listWebhooks",
         method="GET",
         path="/webhooks",
-        scope=Scope.ADMIN,
+        scope=Permission.DESKS_WRITE,
         summary="Programs that are told what happens here",
         form=Nothing,
         handler=_list,
@@ -169,7 +169,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="addWebhook",
         method="POST",
         path="/webhooks",
-        scope=Scope.ADMIN,
+        scope=Permission.DESKS_WRITE,
         summary="Tell this address what happens from now on; the secret is shown once",
         form=NewWebhookForm,
         takes=Takes.JSON,
@@ -181,7 +181,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="getWebhook",
         method="GET",
         path="/webhooks/{webhook}",
-        scope=Scope.ADMIN,
+        scope=Permission.DESKS_WRITE,
         summary="One webhook, and how much waits for it",
         form=Nothing,
         handler=_show,
@@ -196,7 +196,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         name="listWebhookCalls",
         method="GET",
         path="/webhooks/{webhook}/calls",
-        scope=Scope.ADMIN,
+        scope=Permission.DESKS_WRITE,
         summary="What it was told, newest first",
         form=CallQuery,
         handler=_calls,
