@@ -10,13 +10,14 @@ import click
 
 from hub.actions import amendments
 from hub.cli import output, session, words
-from hub.cli.grammar import N_, Manner, argument, option, peer_names, verb
+from hub.cli.grammar import Manner, argument, option, peer_names, verb
 from hub.cli.link import read_scopes
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
 from hub.domain.agreement import DisclosureClass
 from hub.domain.disclosure import LABELS
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import amendments as views
 from hub.queries import names

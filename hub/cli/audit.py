@@ -11,11 +11,12 @@ import click
 
 from hub.actions import audit
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import Manner, argument, option, verb
 from hub.cli.output import Facts, Table
 from hub.cli.problems import FAILED, BadWords
 from hub.cli.session import Session
 from hub.errors import Untrusted
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.protocol.audit import check_export
 from hub.queries import audit as views

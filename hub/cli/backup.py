@@ -13,10 +13,11 @@ import click
 from hub.actions import backups, restores
 from hub.actions.backups import Backup
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import Manner, argument, option, verb
 from hub.cli.output import Facts, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
+from hub.i18n import N_
 from hub.i18n import gettext as _
 
 _PATH = click.Path(path_type=Path)

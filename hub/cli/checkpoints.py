@@ -10,11 +10,12 @@ import click
 from hub.actions import checkpoints, repairs
 from hub.actions.repairs import Repaired
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, peer_names, verb
+from hub.cli.grammar import Manner, argument, option, peer_names, verb
 from hub.cli.output import Facts, Heading, Table
 from hub.cli.problems import FAILED, OK
 from hub.cli.session import Session
 from hub.errors import Unavailable
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import checkpoints as views
 from hub.queries import names

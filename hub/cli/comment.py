@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from hub.actions import comments
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, peer_names, verb
+from hub.cli.grammar import Manner, argument, option, peer_names, verb
 from hub.cli.output import Facts, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
@@ -16,6 +16,7 @@ from hub.cli.ticket import attach_option, number_argument, take_files
 from hub.domain.comment import DEFAULT_VISIBILITY, BodyFormat, Visibility
 from hub.domain.handoff import Party
 from hub.errors import NotFound
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.ids import CommentId
 from hub.queries import names

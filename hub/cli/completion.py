@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from hub.cli.grammar import N_, Manner, argument, verb
+from hub.cli.grammar import Manner, argument, verb
 from hub.cli.problems import BadWords
 from hub.errors import HubError
+from hub.i18n import N_
 
 
 def partners(manner: Manner | None, begin: str) -> list[str]:

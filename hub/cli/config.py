@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, verb
+from hub.cli.grammar import Manner, verb
 from hub.cli.output import Facts
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.settings import CONFIG_NAME, Settings
 

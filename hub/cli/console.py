@@ -5,9 +5,10 @@ from __future__ import annotations
 from hub.actions import access
 from hub.actions.access import Purpose
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import Manner, argument, option, verb
 from hub.cli.output import Facts
 from hub.cli.session import Session
+from hub.i18n import N_
 from hub.i18n import gettext as _
 
 

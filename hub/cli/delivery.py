@@ -8,10 +8,11 @@ import click
 
 from hub.actions import deliveries
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, one_of, option, peer_names, verb
+from hub.cli.grammar import Manner, argument, one_of, option, peer_names, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.session import Session
 from hub.domain.delivery import DeliveryState
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import deliveries as views
 from hub.queries import names

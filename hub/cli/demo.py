@@ -24,11 +24,12 @@ from typing import Any
 import click
 
 from hub import app
-from hub.actions import access, comments, files, handoffs, invitations, tickets
+from hub.actions import access, comments, files, handoffs, invitations, plans, tickets
 from hub.actions.access import Purpose
 from hub.actions.comments import AddComment
 from hub.actions.context import Actor, Hub
-from hub.actions.handoffs import OfferHandoff, Particulars, Plan
+from hub.actions.handoffs import OfferHandoff, Particulars
+from hub.actions.plans import Plan
 from hub.actions.tickets import NewTicket
 from hub.cli.demo_world import COMPANIES, STORIES, Story
 from hub.domain.comment import Visibility
@@ -269,7 +270,7 @@ async def _field_work(company: Company, handoff_id: HandoffId, story: Story) -> 
     shown = await hub.db.read(lambda connection: views.show(connection, ticket_id))
     if shown.handoffs[0].state == "offered":
         await handoffs.act(hub, who, handoff_id, Act.ACCEPT)
-    await handoffs.plan(hub, who, handoff_id, Plan(eta=hub.now() + timedelta(hours=2)))
+    await plans.plan(hub, who, handoff_id, Plan(eta=hub.now() + timedelta(hours=2)))
     if story.ends == "accepted":
         return
     await handoffs.act(hub, who, handoff_id, Act.START)

@@ -15,14 +15,15 @@ from typing import Any, Final
 from hub import app
 from hub.actions import peer_keys
 from hub.actions.context import Hub
-from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, option, verb
+from hub.cli import doctor_mail, output, session
+from hub.cli.grammar import Manner, option, verb
 from hub.cli.node import alert_text, is_served
 from hub.cli.output import Facts, Heading, Table
 from hub.cli.problems import FAILED, runnable
 from hub.errors import HubError, Unavailable
 from hub.federation.client import GuardedTransport
 from hub.federation.probe import probe
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.ids import LinkId
 from hub.protocol.versions import SUPPORTED
@@ -197,6 +198,7 @@ async def _inside(settings: Settings, add: Add) -> None:
     try:
         async with app.opened(settings, os.environ) as hub:
             await _stored(hub, add)
+            await doctor_mail.look(hub, settings, add)
             transport = GuardedTransport.from_settings(settings)
             try:
                 await _ourselves(hub, settings, transport, add)
@@ -326,6 +328,8 @@ async def _partners(hub: Hub, transport: GuardedTransport, add: Add) -> None:
 async def _partner(
     hub: Hub, transport: GuardedTransport, one: checkup.PeerHealth
 ) -> tuple[str, str, str]:
+    if one.kind != "node":
+        return _without_node(one)
     if one.collects:
         return _collecting(hub, one)
     try:
@@ -360,6 +364,18 @@ async def _partner(
             cure = _("Set the clocks of both machines by NTP.")
         facts.append(_("clock {seconds:+.1f} s").format(seconds=seconds))
     return state, " · ".join(facts), cure
+
+
+def _without_node(one: checkup.PeerHealth) -> tuple[str, str, str]:
+    """A partner that has no node: there is nobody to call, only letters that arrive or do not."""
+    if one.failed_letters:
+        fact = _("{peer}: {count} letters to it did not arrive").format(
+            peer=one.name, count=one.failed_letters
+        )
+        return _BAD, fact, "hub mail list --sent"
+    if one.kind == "mail":
+        return _OK, _("{peer}: works by mail, has no node").format(peer=one.name), ""
+    return _OK, _("{peer}: has no node").format(peer=one.name), ""
 
 
 def _collecting(hub: Hub, one: checkup.PeerHealth) -> tuple[str, str, str]:

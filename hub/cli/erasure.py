@@ -6,11 +6,12 @@ import click
 
 from hub.actions import erasures
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, option, verb
+from hub.cli.grammar import Manner, option, verb
 from hub.cli.output import Facts, Heading, Table
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
 from hub.cli.ticket import number_argument
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import erasures as views
 from hub.queries import names

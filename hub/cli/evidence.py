@@ -14,14 +14,14 @@ import click
 from hub.actions import evidence
 from hub.actions.evidence import ExportEvidence
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, peer_names, ticket_numbers, verb
+from hub.cli.grammar import Manner, argument, option, peer_names, ticket_numbers, verb
 from hub.cli.output import Facts, Table
 from hub.cli.problems import FAILED, OK, BadWords
 from hub.cli.session import Session
 from hub.errors import Unavailable
 from hub.evidence import verify as verifier
+from hub.i18n import N_, language
 from hub.i18n import gettext as _
-from hub.i18n import language
 from hub.ids import HandoffId
 from hub.queries import names
 

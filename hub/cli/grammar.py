@@ -18,15 +18,10 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from hub.i18n import LANGUAGES, ngettext
+from hub.i18n import LANGUAGES, N_, ngettext
 from hub.i18n import gettext as _
 
 T = TypeVar("T")
-
-
-def N_(message: str) -> str:  # noqa: N802 - gettext's own name for this mark
-    """Mark a message id that is translated later, where it is shown."""
-    return message
 
 
 def NN_(one: str, many: str) -> tuple[str, str]:  # noqa: N802 - as above
@@ -173,7 +168,7 @@ class Branch:
     """A noun and its verbs."""
 
     what: str
-    verbs: Mapping[str, Leaf]
+    verbs: Mapping[str, Leaf | Branch]
 
 
 Entry = Leaf | Branch

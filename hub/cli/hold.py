@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hub.actions import holds
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, verb
+from hub.cli.grammar import Manner, verb
 from hub.cli.output import Facts, Word
 from hub.cli.session import Session
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import checkup
 

@@ -8,9 +8,10 @@ import click
 
 from hub.actions import key_overview, keys
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import Manner, argument, option, verb
 from hub.cli.output import Heading, Table, Word
 from hub.cli.session import Session
+from hub.i18n import N_
 from hub.i18n import gettext as _
 
 if TYPE_CHECKING:

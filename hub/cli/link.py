@@ -1,4 +1,4 @@
-"""`hub link invite | accept | list | show | confirm | suspend | resume | close | check-keys`."""
+"""`hub link`: how a link begins (also by mail), is looked at, changed and ended."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from hub.actions import invitations, links, peer_keys
+from hub.actions import invitations, links, mail_links, outgoing, peer_keys, promotion
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, peer_names, verb
+from hub.cli.grammar import Manner, argument, option, peer_names, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.problems import FAILED
 from hub.cli.session import Session
@@ -19,6 +19,7 @@ from hub.domain.agreement import Offer, offer_from_scopes
 from hub.errors import Misconfigured, Refused, Unavailable
 from hub.federation import linking
 from hub.federation.probe import probe
+from hub.i18n import LANGUAGES, N_
 from hub.i18n import gettext as _
 from hub.queries import links as views
 from hub.queries import names
@@ -45,34 +46,105 @@ _yes_option = option("--yes", is_flag=True, help=N_("Do not ask."))
     N_("Make a one-time code for a partner. It is shown once: hand it over by a safe way."),
     'hub link invite "Master South"',
     'hub link invite "Master South" --compare --scopes south.yaml --show-qr',
+    'hub link invite --by-mail dispatcher@master-south.example --name "Master South"',
 )
-@argument("name", metavar="PARTNER")
+@argument("name", metavar="PARTNER", required=False, default="")
+@option("--name", "called", metavar="TEXT", default="", help=N_("The same, as an option."))
+@option(
+    "--by-mail",
+    metavar="ADDRESS",
+    default="",
+    help=N_("The partner has no node: it works by letters to this address."),
+)
+@option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    default=None,
+    help=N_("In which its letters are written (with --by-mail)."),
+)
 @option("--compare", is_flag=True, help=N_("Our people compare digits before it is active."))
 @_scopes_option
 @option("--show-qr", is_flag=True, help=N_("Also as a QR code on the terminal."))
-def invite(manner: Manner, name: str, compare: bool, scopes: Path | None, show_qr: bool) -> None:
-    """Make an invitation."""
+def invite(
+    manner: Manner,
+    name: str,
+    called: str,
+    by_mail: str,
+    language: str | None,
+    compare: bool,
+    scopes: Path | None,
+    show_qr: bool,
+) -> None:
+    """Make an invitation, or at once the link with a partner that has only a mailbox."""
     offer = None if scopes is None else read_scopes(scopes)
+    name = name or called
+    if by_mail:
+        _invite_by_mail(manner, by_mail, name, language or "", offer)
+        return
+    if not name:
+        raise click.UsageError(_("Say which partner: its name, or --by-mail ADDRESS."))
 
     async def body(here: Session) -> None:
         made = await invitations.invite(here.hub, here.actor, name, offer=offer, compare=compare)
-        output.show(
-            manner,
-            {"id": made.id, "code": made.code, "url": made.url, "expires_at": made.expires_at},
-            Facts(
-                [
-                    (N_("Code"), made.code),
-                    (N_("Link"), made.url),
-                    (N_("Valid until"), output.iso(made.expires_at)),
-                    (N_("Our key"), invitations.fingerprint(here.hub.account.node_id)),
-                ]
-            ),
-        )
+        _show_invitation(here, made)
         if show_qr and not manner.json:
             _show_qr(made.url)
         output.done(
             manner,
             _("The invitation for {peer} is made; it works once.").format(peer=name),
+            "hub link list",
+        )
+
+    session.run(manner, body)
+
+
+def _show_invitation(here: Session, made: invitations.Invited) -> None:
+    output.show(
+        here.manner,
+        {"id": made.id, "code": made.code, "url": made.url, "expires_at": made.expires_at},
+        Facts(
+            [
+                (N_("Code"), made.code),
+                (N_("Link"), made.url),
+                (N_("Valid until"), output.iso(made.expires_at)),
+                (N_("Our key"), invitations.fingerprint(here.hub.account.node_id)),
+            ]
+        ),
+    )
+
+
+def _invite_by_mail(
+    manner: Manner, address: str, name: str, language: str, offer: Offer | None
+) -> None:
+    async def body(here: Session) -> None:
+        link = await mail_links.invite(
+            here.hub, here.actor, address, name=name, language=language, offer=offer
+        )
+        _show_link(here, await _view(here, link.id))
+        output.done(
+            manner,
+            _("{peer} works by mail from now on.").format(peer=link.peer_name),
+            f'hub ticket handoff NUMBER --to "{link.peer_name}"',
+        )
+
+    session.run(manner, body)
+
+
+@verb(
+    N_("Make the code by which a partner that works by mail gets a node; its work moves there."),
+    'hub link promote "Master South"',
+)
+@_peer_argument
+def promote(manner: Manner, peer: str) -> None:
+    """Make the invitation that takes the place of a mail link."""
+
+    async def body(here: Session) -> None:
+        link = await here.read(lambda connection: names.link(connection, peer))
+        made = await promotion.invite(here.hub, here.actor, link.id)
+        _show_invitation(here, made)
+        output.done(
+            manner,
+            _("Once {peer} accepts it, open work moves to its node.").format(peer=link.peer_name),
             "hub link list",
         )
 
@@ -208,10 +280,16 @@ def _ask(manner: Manner, view: LinkView) -> None:
 def _about(view: LinkView) -> list[tuple[str, output.Cell]]:
     return [
         (N_("Partner"), view.peer.name),
-        (N_("Address"), view.peer.url or _("none: it collects what is for it")),
+        (N_("Address"), _address(view)),
         (N_("Key"), invitations.fingerprint(view.peer.node_id)),
         (N_("Digits"), view.digits),
     ]
+
+
+def _address(view: LinkView) -> str:
+    if view.by_mail is not None:
+        return _("by mail: {address}").format(address=view.by_mail.address)
+    return view.peer.url or _("none: it collects what is for it")
 
 
 def _terms_in_words(view: LinkView) -> list[str]:
@@ -266,6 +344,7 @@ def _show_link(here: Session, view: LinkView) -> None:
                 *_about(view),
                 (N_("Waiting"), view.waiting or None),
                 (N_("Delivery"), Word(view.health)),
+                (N_("Letters that did not arrive"), _failed_letters(view)),
                 (N_("Collected"), view.collected_at),
                 (N_("Error"), view.last_error),
                 (N_("Next"), view.next_at),
@@ -276,6 +355,10 @@ def _show_link(here: Session, view: LinkView) -> None:
         Heading(_("Agreement")),
         Facts([("", line) for line in _terms_in_words(view)]),
     )
+
+
+def _failed_letters(view: LinkView) -> int | None:
+    return None if view.by_mail is None else view.by_mail.failed or None
 
 
 def _suspicions(view: LinkView) -> list[output.Part]:
@@ -470,6 +553,7 @@ def check_keys(manner: Manner, peer: str) -> int:
 
     async def body(here: Session) -> int:
         link = await here.read(lambda connection: names.link(connection, peer))
+        outgoing.check_node(link)
         if link.collects:
             raise Refused(
                 "peer_cannot_be_called",

@@ -10,10 +10,11 @@ import click
 
 from hub.actions import letters, posts
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import Manner, argument, option, verb
 from hub.cli.output import Facts, Table, Word
 from hub.cli.session import Session
 from hub.errors import NotFound
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.mail import mailboxes
 from hub.queries import letters as views
@@ -125,15 +126,17 @@ def show(manner: Manner, letter: str, raw: bool) -> None:
 @verb(
     N_("Read a held letter again, or send one of ours again."),
     "hub mail retry let_0192…",
+    "hub mail retry let_0192… --as-ticket",
 )
 @_id_argument
-def retry(manner: Manner, letter: str) -> None:
+@option("--as-ticket", is_flag=True, help=N_("You decide: a held letter is a new matter."))
+def retry(manner: Manner, letter: str, as_ticket: bool) -> None:
     """Try a letter again."""
 
     async def body(here: Session) -> None:
         view = await here.read(lambda connection: views.show(connection, letter))
         if view.line.direction == "in":
-            await letters.retry(here.hub, here.actor, letter)
+            await letters.retry(here.hub, here.actor, letter, as_ticket=as_ticket)
         else:
             await posts.replay(here.hub, here.actor, letter)
         await _show_line(here, letter)

@@ -18,12 +18,12 @@ from hub.actions import access
 from hub.actions.access import Purpose
 from hub.actions.context import Hub
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, option, verb
+from hub.cli.grammar import Manner, option, verb
 from hub.cli.output import Facts, Table, Word
 from hub.cli.problems import BadWords
 from hub.errors import Conflict, Misconfigured
+from hub.i18n import N_, language
 from hub.i18n import gettext as _
-from hub.i18n import language
 from hub.logs import set_up
 from hub.queries import deliveries, links, progress
 from hub.settings import CONFIG_NAME, Settings, default_data_dir, write_config

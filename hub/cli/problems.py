@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from hub.cli.grammar import N_, Manner
+from hub.cli.grammar import Manner
 from hub.errors import (
     Conflict,
     HubError,
@@ -17,6 +17,7 @@ from hub.errors import (
     Unavailable,
     Untrusted,
 )
+from hub.i18n import N_
 from hub.i18n import gettext as _
 
 OK: Final = 0

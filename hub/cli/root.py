@@ -15,12 +15,13 @@ from typing import Final
 import click
 
 from hub.cli import problems
-from hub.cli.grammar import N_, Branch, Entry, Leaf, Manner, Noun, Opt, speak_click
+from hub.cli.grammar import Branch, Entry, Leaf, Manner, Noun, Opt, speak_click
 from hub.errors import HubError
+from hub.i18n import N_, set_language
 from hub.i18n import gettext as _
-from hub.i18n import set_language
 
-_HANDOFF: Final = "hub.cli.handoff"
+_CONTRACTOR: Final = "hub.cli.contractor"
+_PRINCIPAL: Final = "hub.cli.principal"
 
 GRAMMAR: Final[Mapping[str, Entry]] = {
     "demo": Leaf("hub.cli.demo:demo", N_("Three linked companies on this machine, to look at")),
@@ -49,6 +50,7 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "suspend": Leaf("hub.cli.link:suspend", N_("Stop the exchange for now")),
             "resume": Leaf("hub.cli.link:resume", N_("Take a suspension back")),
             "close": Leaf("hub.cli.link:close", N_("End the relation")),
+            "promote": Leaf("hub.cli.link:promote", N_("A partner that works by mail gets a node")),
             "check-keys": Leaf("hub.cli.link:check_keys", N_("Whether the partner is who it was")),
         },
     ),
@@ -67,22 +69,24 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "erase": Leaf("hub.cli.erasure:erase", N_("Drop the personal data of a ticket")),
             "hold": Leaf("hub.cli.erasure:hold", N_("Let nothing of a ticket be erased")),
             "erasure": Leaf("hub.cli.erasure:show", N_("Who has confirmed an erasure")),
-            "handoff": Leaf(f"{_HANDOFF}:offer", N_("Offer a ticket to a partner")),
-            "accept": Leaf(f"{_HANDOFF}:accept", N_("Take an offered ticket")),
-            "decline": Leaf(f"{_HANDOFF}:decline", N_("Do not take an offered ticket")),
-            "start": Leaf(f"{_HANDOFF}:start", N_("Begin or go on with the work")),
-            "pend": Leaf(f"{_HANDOFF}:pend", N_("Wait for something, with a reason")),
-            "plan": Leaf(f"{_HANDOFF}:plan", N_("Tell the principal how the work is planned")),
-            "resolve": Leaf(f"{_HANDOFF}:resolve", N_("Say that the work is done")),
-            "hand-back": Leaf(f"{_HANDOFF}:hand_back", N_("Give the work up")),
-            "retract": Leaf(f"{_HANDOFF}:retract", N_("Ask for our resolution back")),
-            "confirm": Leaf(f"{_HANDOFF}:confirm", N_("Accept the finished work, with a rating")),
-            "return": Leaf(f"{_HANDOFF}:return_", N_("Send finished work back for rework")),
-            "close": Leaf(f"{_HANDOFF}:close", N_("Close confirmed work")),
-            "cancel": Leaf(f"{_HANDOFF}:cancel", N_("Recall an offer, or call the work off")),
-            "detach": Leaf(f"{_HANDOFF}:detach", N_("Free our ticket without waiting")),
-            "rate": Leaf(f"{_HANDOFF}:rate", N_("Rate confirmed work, or change the rating")),
-            "reply": Leaf(f"{_HANDOFF}:reply", N_("Reply to the rating we got")),
+            "handoff": Leaf("hub.cli.handoff:offer", N_("Offer a ticket to a partner")),
+            "accept": Leaf(f"{_CONTRACTOR}:accept", N_("Take an offered ticket")),
+            "decline": Leaf(f"{_CONTRACTOR}:decline", N_("Do not take an offered ticket")),
+            "start": Leaf(f"{_CONTRACTOR}:start", N_("Begin or go on with the work")),
+            "pend": Leaf(f"{_CONTRACTOR}:pend", N_("Wait for something, with a reason")),
+            "plan": Leaf(f"{_CONTRACTOR}:plan", N_("Tell the principal how the work is planned")),
+            "resolve": Leaf(f"{_CONTRACTOR}:resolve", N_("Say that the work is done")),
+            "hand-back": Leaf(f"{_CONTRACTOR}:hand_back", N_("Give the work up")),
+            "retract": Leaf(f"{_CONTRACTOR}:retract", N_("Ask for our resolution back")),
+            "ask-consent": Leaf("hub.cli.consent:ask", N_("Ask whether to hand the work on")),
+            "consent": Leaf("hub.cli.consent:answer", N_("Let the work be handed on, or not")),
+            "confirm": Leaf(f"{_PRINCIPAL}:confirm", N_("Accept the finished work, with a rating")),
+            "return": Leaf(f"{_PRINCIPAL}:return_", N_("Send finished work back for rework")),
+            "close": Leaf(f"{_PRINCIPAL}:close", N_("Close confirmed work")),
+            "cancel": Leaf(f"{_PRINCIPAL}:cancel", N_("Recall an offer, or call the work off")),
+            "detach": Leaf(f"{_PRINCIPAL}:detach", N_("Free our ticket without waiting")),
+            "rate": Leaf(f"{_PRINCIPAL}:rate", N_("Rate confirmed work, or change the rating")),
+            "reply": Leaf(f"{_CONTRACTOR}:reply", N_("Reply to the rating we got")),
         },
     ),
     "delivery": Branch(
@@ -103,6 +107,15 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "drop": Leaf("hub.cli.mail:drop", N_("Set a letter aside for good")),
             "check": Leaf("hub.cli.mail:check", N_("Whether the mailbox files can work")),
             "schema": Leaf("hub.cli.mail:schema", N_("The schema of a mailbox file")),
+            "profile": Branch(
+                N_("Profiles of customers' desks that only mail"),
+                {
+                    "list": Leaf("hub.cli.mail_profile:list_", N_("All profiles")),
+                    "check": Leaf("hub.cli.mail_profile:check", N_("Whether the files can work")),
+                    "try": Leaf("hub.cli.mail_profile:try_", N_("What a letter would do")),
+                    "schema": Leaf("hub.cli.mail_profile:schema", N_("The schema of a file")),
+                },
+            ),
         },
     ),
     "audit": Branch(
@@ -160,6 +173,30 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
             "enable": Leaf("hub.cli.webhook:enable", N_("Tell it things again")),
             "disable": Leaf("hub.cli.webhook:disable", N_("Tell it nothing for now")),
             "remove": Leaf("hub.cli.webhook:remove", N_("Tell it nothing any more")),
+        },
+    ),
+    "connector": Branch(
+        N_("Foreign desks: of customers, of contractors, and our own"),
+        {
+            "templates": Leaf("hub.cli.connector:templates", N_("Kinds of desks there are")),
+            "new": Leaf("hub.cli.connector:new", N_("Begin a desk from a template")),
+            "secret": Leaf("hub.cli.connector:secret", N_("Keep a secret of a desk")),
+            "check": Leaf("hub.cli.connector:check", N_("What is missing, here and over there")),
+            "test-run": Leaf("hub.cli.connector:test_run", N_("Try it out; changes nothing")),
+            "publish": Leaf("hub.cli.connector:publish", N_("Let the draft work")),
+            "versions": Leaf("hub.cli.connector:versions", N_("What was published")),
+            "rollback": Leaf("hub.cli.connector:rollback", N_("The version before works again")),
+            "enable": Leaf("hub.cli.connector:enable", N_("Let tickets go to and fro")),
+            "disable": Leaf("hub.cli.connector:disable", N_("Read and write nothing for now")),
+            "list": Leaf("hub.cli.connector:list_", N_("All desks and how they do")),
+            "show": Leaf("hub.cli.connector:show", N_("One desk, and what waits")),
+            "logs": Leaf("hub.cli.connector:logs", N_("Requests to a desk")),
+            "replay": Leaf("hub.cli.connector:replay", N_("Try again what waits for a person")),
+            "link": Leaf("hub.cli.connector:link", N_("Tie existing tickets together")),
+            "unlink": Leaf("hub.cli.connector:unlink", N_("Cut a ticket off its desk")),
+            "send": Leaf("hub.cli.connector:send", N_("Have a ticket made over there")),
+            "backfill": Leaf("hub.cli.connector:backfill", N_("Take over what is open there")),
+            "schema": Leaf("hub.cli.connector:schema", N_("The schema of desk.yaml")),
         },
     ),
     "config": Branch(

@@ -10,9 +10,10 @@ from typing import Any
 import click
 
 from hub.cli import output
-from hub.cli.grammar import N_, Manner, argument, verb
+from hub.cli.grammar import Manner, argument, verb
 from hub.cli.output import Table
 from hub.errors import NotFound, Refused
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.protocol import payloads
 

@@ -17,7 +17,7 @@ from hub.actions import files, tickets
 from hub.actions.context import Hub
 from hub.actions.files import NewFile
 from hub.cli import output, session, words
-from hub.cli.grammar import N_, Manner, argument, one_of, option, ticket_numbers, verb
+from hub.cli.grammar import Manner, argument, one_of, option, ticket_numbers, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
@@ -33,6 +33,7 @@ from hub.domain.ticket import (
     TicketStatus,
 )
 from hub.errors import Unavailable
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import names
 from hub.queries import tickets as views
@@ -360,6 +361,12 @@ def _story(one: HandoffView) -> str | None:
         one.rating.reply if one.rating else None,
         _("asks to cancel: {why}").format(why=one.request_reason or "")
         if one.request == "cancel_request"
+        else None,
+        _("asks to hand the work on: {why}").format(why=one.consent_text or "")
+        if one.consent == "asked"
+        else None,
+        _("may not be handed on: {why}").format(why=one.consent_text or "")
+        if one.consent == "refused"
         else None,
     ]
     return " · ".join(text for text in said if text) or None

@@ -6,9 +6,11 @@ from typing import Any
 
 from hub.actions import tokens
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import Manner, argument, option, verb
 from hub.cli.output import Facts, Table, Word
 from hub.cli.session import Session
+from hub.domain.permission import SCOPES, Permission, may
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.ids import AgentId, TokenId
 from hub.queries import agents
@@ -24,7 +26,7 @@ from hub.queries import agents
     "scopes",
     multiple=True,
     metavar="SCOPE",
-    help=N_("What it may be used for; may be repeated (without: everything but admin)."),
+    help=N_("What it may be used for; may be repeated (without: all its agent may, but admin)."),
 )
 @option("--for", "owner", metavar="EMAIL", help=N_("For which agent it acts (else who acts)."))
 @option("--expires", metavar="ISO", help=N_("It opens nothing after that."))
@@ -37,12 +39,15 @@ def new(
 ) -> None:
     """Make a token."""
     until = session.instant("--expires", expires)
-    wanted = scopes or tuple(one.value for one in tokens.Scope if one is not tokens.Scope.ADMIN)
 
     async def body(here: Session) -> None:
-        agent_id = AgentId(here.actor.ref)
+        agent_id, role = AgentId(here.actor.ref), here.actor.role
         if owner is not None:
-            agent_id = (await here.read(lambda connection: agents.named(connection, owner))).id
+            agent = await here.read(lambda connection: agents.named(connection, owner))
+            agent_id, role = agent.id, agent.role
+        wanted = scopes or tuple(
+            one.value for one in SCOPES if one is not Permission.ADMIN and may(role, one)
+        )
         token_id, plaintext = await tokens.new(here.hub, here.actor, agent_id, label, wanted, until)
         output.show(
             manner,

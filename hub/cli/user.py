@@ -6,9 +6,10 @@ import click
 
 from hub.actions import agents
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, option, verb
+from hub.cli.grammar import Manner, argument, option, verb
 from hub.cli.output import Facts, Table, Word
 from hub.cli.session import Session
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import agents as views
 

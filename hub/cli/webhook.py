@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from hub.actions import webhooks
 from hub.actions.context import Actor, Hub
 from hub.cli import output, session
-from hub.cli.grammar import N_, Manner, argument, one_of, option, verb
+from hub.cli.grammar import Manner, argument, one_of, option, verb
 from hub.cli.output import Facts, Table, Word
 from hub.cli.session import Session
 from hub.domain.webhook import CallState
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import webhooks as views
 from hub.queries.webhooks import CallView, WebhookView

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from hub.cli.grammar import N_, NN_
+from hub.cli.grammar import NN_
+from hub.i18n import N_
 from hub.i18n import gettext as _
 
 _WORDS: Final = {
@@ -52,6 +53,22 @@ _WORDS: Final = {
     "received": N_("received"),
     "failed": N_("failed"),
     "parked": N_("parked"),
+    "customers_desk": N_("customer's desk"),
+    "own_desk": N_("our own desk"),
+    "vendors_desk": N_("contractor's desk"),
+    "draft": N_("draft"),
+    "failing": N_("failing"),
+    "live": N_("at work"),
+    "away": N_("not ours any more"),
+    "merged": N_("merged"),
+    "cut": N_("cut"),
+    "published": N_("published"),
+    "replaced": N_("replaced"),
+    "rolled_back": N_("rolled back"),
+    "ticket": N_("ticket"),
+    "fields": N_("fields"),
+    "comment": N_("comment"),
+    "file": N_("file"),
     "healthy": N_("healthy"),
     "delayed": N_("delayed"),
     "overdue": N_("overdue"),

@@ -76,6 +76,10 @@ def schema_of(argv: tuple[str, ...]) -> str:
     if noun == "webhook":
         shared = dict.fromkeys(("enable", "disable", "remove"), "state") | {"secret": "add"}
         return f"webhook-{shared.get(words[1], words[1])}"
+    if noun == "connector":
+        shared = dict.fromkeys(("enable", "disable"), "state")
+        shared |= dict.fromkeys(("publish", "rollback"), "version")
+        return f"connector-{shared.get(words[1], words[1])}"
     if noun == "key":
         return "key-list"
     if noun == "mail" and words[1] in {"retry", "drop"}:

@@ -10,7 +10,13 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from hub.i18n import gettext, ngettext, reading_in
-from tools.extract_messages import extract, extract_template, hard_coded, unreadable
+from tools.extract_messages import (
+    extract,
+    extract_description,
+    extract_template,
+    hard_coded,
+    unreadable,
+)
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = ROOT / "hub" / "locale" / "ru" / "LC_MESSAGES" / "hub.po"
@@ -20,8 +26,10 @@ SOURCES = sorted(
     for path in (ROOT / folder).rglob("*.py")
     if "migrations" not in path.parts
 )
+DESCRIPTIONS = sorted((ROOT / "connectors" / "desks").glob("*.yaml"))
 TEMPLATES = sorted((ROOT / "hub").rglob("templates/**/*.html"))
-ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told", "_GONE", "_BAD_ADDRESS", "_WRONG"}
+ELSEWHERE = {"told", "what", "_TOLD[code]", "error._told", "_GONE", "_BAD_ADDRESS", "_WRONG",
+             "step.need_told"}  # fmt: skip
 """Expressions whose texts are found where they are written."""
 
 
@@ -38,9 +46,11 @@ def used() -> dict[str, str]:
         with path.open("rb") as source:
             for _line, _function, said, _comments in extract(source, None, None, None):
                 found[said if isinstance(said, str) else said[0]] = str(path.relative_to(ROOT))
-    for path in TEMPLATES:
+    others = [(path, extract_template) for path in TEMPLATES]
+    others += [(path, extract_description) for path in DESCRIPTIONS]
+    for path, read in others:
         with path.open("rb") as source:
-            for _line, _function, said, _comments in extract_template(source, None, None, None):
+            for _line, _function, said, _comments in read(source, None, None, None):
                 found[said if isinstance(said, str) else said[0]] = str(path.relative_to(ROOT))
     return found
 
