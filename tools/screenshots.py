@@ -14,26 +14,47 @@ import re
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from hub.actions import amendments, handoffs, invitations, tickets
+from hub.actions import (
+    amendments,
+    comments,
+    directories,
+    guests,
+    handoffs,
+    holding,
+    invitations,
+    personal,
+    teams,
+    tickets,
+    webhooks,
+)
+from hub.actions.comments import AddComment
+from hub.actions.context import Actor
+from hub.actions.directories import AssetWish, ContactWish, CustomerWish, FieldWish, SiteWish
 from hub.actions.handoffs import OfferHandoff
+from hub.actions.personal import MacroWish
 from hub.actions.tickets import NewTicket
 from hub.console.routes import PAGES
 from hub.domain.agreement import AsPrincipal, Offer
+from hub.domain.comment import Visibility
 from hub.domain.handoff import Act
+from hub.domain.ticket import Asset, Contact, Priority, Requester, Site, Ticket
+from hub.ids import AgentId
 from hub.queries import deliveries
 from tests.kit.browsing import CHROMIUM, DESKTOP, PHONE, watch
 from tests.kit.console import Console
-from tests.kit.network import Network
+from tests.kit.network import Company, Network
 
 OUT: Final = Path("build/screenshots")
-NO_PICTURE: Final = frozenset({"static", "home", "settings"})  # no page of their own
+NO_PICTURE: Final = frozenset({"static", "home", "settings", "palette"})  # no page of their own
 TITLES: Final = ("Не печатает чек", "Не открывается касса", "Замена термоголовки", "Сканер молчит")
 
 
-async def _world(root: Path) -> tuple[Network, Console, dict[str, str]]:
+async def _world(root: Path) -> tuple[Network, Console, str, dict[str, str]]:
     network = Network(root)
     ours, theirs, other = [
         await network.company(name) for name in ("Сервис Плюс", "Мастер-Юг", "Ромашка")
@@ -60,15 +81,78 @@ async def _world(root: Path) -> tuple[Network, Console, dict[str, str]]:
     made = await tickets.create(hub, who, NewTicket(title="Касса не видит весы"))
     await handoffs.offer(hub, who, OfferHandoff(made.id, to_other))
     console = await Console.serve(ours)
+    admin, token = await console.enter("admin", "Ольга Серова")
+    visit = await _a_visit(ours, admin)
+    held = await tickets.create(hub, who, NewTicket(title="Терминал не включается"))
+    await holding.hold(hub, who, OfferHandoff(held.id, link))
+    guest = await guests.invite(hub, who, visit.id, guests.Purpose.FOLLOW)
     lines = await hub.db.read(lambda connection: deliveries.page(connection, limit=1))
-    samples = {
+    samples = await _directories(ours) | {
         "link": link,
         "agent": who.ref,
         "message": lines[0].id,
-        "ticket": made.number,
-        "number": made.number,
+        "ticket": visit.number,
+        "number": visit.number,
+        "token": guest,
     }
-    return network, console, samples
+    return network, console, token, samples
+
+
+async def _a_visit(company: Company, engineer: Actor) -> Ticket:
+    """A ticket with everything a page can show of one."""
+    hub, who = company.hub, company.dispatcher
+    wish = NewTicket(
+        title="Не печатает чек",
+        description="С утра касса не печатает чеки, перезапуск не помогает.",
+        priority=Priority.HIGH,
+        requester=Requester("Анна Котова", phone="+7 913 000-00-00"),
+        contact=Contact("Пётр", "+7 913 000-00-01"),
+        site=Site("Пекарня на Ленина", "Омск, ул. Ленина, 5"),
+        asset=Asset(name="Касса у входа", model="Эвотор 7.3", serial_number="SN-002"),
+        checklist=("Снять до", "Заменить термоголовку", "Снять после"),
+        photos=frozenset({0, 2}),
+        due_at=hub.now() + timedelta(hours=6),
+        visit_at=hub.now() + timedelta(minutes=30),
+        assignee=AgentId(engineer.ref),
+        tags=("касса",),
+    )
+    made = await tickets.create(hub, who, wish)
+    await handoffs.offer(hub, who, OfferHandoff(made.id, await company.link_to("Ромашка")))
+    for text, visibility in (
+        ("Выезжаем сегодня до 12.", Visibility.PUBLIC),
+        ("Термоголовка на складе, полка 4.", Visibility.INTERNAL),
+    ):
+        await comments.add(hub, who, AddComment(made.id, text, visibility))
+    return made
+
+
+async def _directories(company: Company) -> dict[str, str]:
+    """What the company has set up once, and the ids by which its pages are opened."""
+    hub, who = company.hub, company.dispatcher
+    wish = CustomerWish("Пекарни «Колос»", "ООО «Колос»", "5501234567", "Asia/Omsk")
+    customer = await directories.add_customer(hub, who, wish)
+    city = await directories.add_site(hub, who, customer.id, SiteWish("Омск"))
+    inside = SiteWish("Ленина, 5", city.id, "Омск, ул. Ленина, 5")
+    site = await directories.add_site(hub, who, customer.id, inside)
+    piece = AssetWish("Касса у входа", site.id, "Эвотор 7.3", "ИНВ-17", "SN-001")
+    asset = await directories.add_asset(hub, who, customer.id, piece)
+    changed = replace(piece, serial_number="SN-002")
+    await directories.change_asset(hub, who, asset.id, changed)
+    contact = ContactWish("Анна Котова", site.id, "+7 913 000-00-00")
+    await directories.add_contact(hub, who, customer.id, contact)
+    await directories.define_field(hub, who, FieldWish("Причина", "choice", ("Износ", "Брак")))
+    said = MacroWish("Выезд завтра", "Приедем завтра с 9 до 12.", Visibility.PUBLIC, tags=["выезд"])
+    await personal.add_macro(hub, who, said)
+    team = await teams.add(hub, who, "Смена А", [who.ref])
+    webhook, _secret = await webhooks.add(hub, who, "https://desk.example/events", [])
+    await webhooks.try_out(hub, who, webhook)
+    return {
+        "customer": customer.id,
+        "site": site.id,
+        "asset": asset.id,
+        "team": team,
+        "webhook": webhook,
+    }
 
 
 def _path(path: str, samples: Mapping[str, str]) -> str | None:
@@ -78,13 +162,12 @@ def _path(path: str, samples: Mapping[str, str]) -> str | None:
     return re.sub(r"{(\w+)(:[^}]*)?}", lambda found: samples[found[1]], path)
 
 
-async def _shoot(only: str) -> int:
+async def _shoot(only: re.Pattern[str]) -> int:
     from playwright.async_api import async_playwright
 
     wrong = 0
     with tempfile.TemporaryDirectory() as folder:
-        network, console, samples = await _world(Path(folder))
-        _actor, token = await console.enter("admin", "Ольга Серова")
+        network, console, token, samples = await _world(Path(folder))
         async with async_playwright() as playwright:
             chromium = await playwright.chromium.launch(
                 executable_path=str(CHROMIUM), args=["--no-sandbox"]
@@ -106,13 +189,18 @@ async def _shoot(only: str) -> int:
 
 
 async def _each(
-    context: Any, console: Console, token: str, samples: Mapping[str, str], out: Path, only: str
+    context: Any,
+    console: Console,
+    token: str,
+    samples: Mapping[str, str],
+    out: Path,
+    only: re.Pattern[str],
 ) -> int:
     wrong = 0
     cookie = {"name": console.cookie, "value": token, "url": console.url}
     for page in PAGES:
         path = _path(page.path, samples)
-        if page.method != "GET" or page.name in NO_PICTURE or only not in page.name:
+        if page.method != "GET" or page.name in NO_PICTURE or not only.search(page.name):
             continue
         if path is None:
             print(f"no example of {page.path}", file=sys.stderr)
@@ -138,7 +226,9 @@ async def _each(
 def main() -> int:
     """Take them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="pages whose name contains this")
+    parser.add_argument(
+        "--only", default=re.compile(""), type=re.compile, help="pages whose name fits this"
+    )
     return asyncio.run(_shoot(parser.parse_args().only))
 
 

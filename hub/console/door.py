@@ -7,9 +7,10 @@ form wants to show them beside its fields.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +21,7 @@ from hub.actions.context import Actor, Hub
 from hub.actions.sessions import Browser, Present
 from hub.domain.limits import Buckets, Places
 from hub.domain.permission import Permission, may
-from hub.errors import Refused, Untrusted
+from hub.errors import Refused, Unavailable, Untrusted
 from hub.ids import LinkId
 from hub.protocol import strict_json
 from hub.settings import Settings
@@ -107,6 +108,7 @@ class Page:
     may: Permission | Open
     handler: Callable[[Visit], Awaitable[Answer]]
     streams: bool = False  # its handler reads the body by itself: files
+    from_anywhere: bool = False  # programs without a page of ours call it; its path is the proof
 
 
 def page_for(
@@ -134,6 +136,7 @@ class Visit:
     zone: tzinfo
     address: str  # of who asks, as far as our proxies vouch for it
     cookies: dict[str, str | None] = field(default_factory=dict)  # to set; None: to drop
+    alarms: int = 0  # that nobody knows of yet, where who asks may see them
     _form: Mapping[str, list[str]] | None = None
 
     @property
@@ -162,6 +165,15 @@ class Visit:
     def is_partial(self) -> bool:
         """Whether a page asks for a piece of itself."""
         return self.request.headers.get("HX-Request") == "true"
+
+    def paced(self, what: str, per_minute: int) -> None:
+        """Count one try of this caller. Raises Unavailable(rate_limited) past so many a minute."""
+        key = f"{what} {self.address}".encode()
+        wait = self.context.rates.take(key, per_minute, self.hub.clock.monotonic())
+        if wait:
+            raise Unavailable(
+                "rate_limited", "Too many requests.", after=timedelta(seconds=math.ceil(wait))
+            )
 
     def may(self, permission: Permission | str) -> bool:
         """Whether who is signed in may do this."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from hub.console.words import N_
 from hub.domain.permission import Permission
+from hub.i18n import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,16 @@ MENU: Final = (
 
 SETTINGS: Final = (
     Place("profile", N_("My profile"), "user-circle", Permission.PROFILE),
+    Place("notices", N_("Notices"), "bell", Permission.PROFILE),
     Place("agents", N_("People"), "users", Permission.ADMIN),
+    Place("teams", N_("Teams"), "users-group", Permission.RULES_WRITE),
+    Place("customers", N_("Customers"), "book", Permission.DIRECTORIES_READ),
+    Place("macros", N_("Macros"), "bolt", Permission.DIRECTORIES_WRITE),
+    Place("fields", N_("Custom fields"), "forms", Permission.RULES_WRITE),
+    Place("webhooks", N_("Webhooks"), "webhook", Permission.DESKS_WRITE),
     Place("tokens", N_("API tokens"), "key", Permission.PROFILE),
     Place("node", N_("Company and node"), "building", Permission.ADMIN),
+    Place("letters", N_("Letters"), "mail", Permission.DELIVERIES_READ),
     Place("health", N_("Health"), "heartbeat", Permission.HEALTH_READ),
     Place("limits", N_("Limits"), "ruler", Permission.HEALTH_READ),
     Place("audit", N_("Audit log"), "history", Permission.AUDIT_READ),

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from hub.console.door import Shown
-from hub.console.words import N_
 from hub.errors import Conflict, HubError, Misconfigured, NotFound, Refused, Unavailable, Untrusted
+from hub.i18n import N_
 
 if TYPE_CHECKING:
     from hub.console.door import Visit
@@ -27,7 +27,7 @@ TITLES: Final[Mapping[int, str]] = {
 
 _BY_CODE: Final[Mapping[str, int]] = {
     "not_yours": 403,
-    "admin_only": 403,
+    "not_your_team": 403,
     "cross_site": 403,
     "method_not_allowed": 405,
     "too_large": 413,

@@ -61,7 +61,9 @@ class Renderer:
                 "languages": words.LANGUAGES,
             }
         )
-        self._environment.filters.update({"told": _told, "filesize": _filesize})
+        self._environment.filters.update(
+            {"told": _told, "filesize": _filesize, "decimal": _decimal, "lasting": _lasting}
+        )
 
     def url(self, page: str, **places: Any) -> str:
         """The path of this page; what is no part of the path goes behind the question mark."""
@@ -137,6 +139,18 @@ def _told(text: str, facts: Mapping[str, Any] | None = None) -> str:
         return i18n.gettext(text).format(**(facts or {}))
     except (KeyError, IndexError, ValueError):
         return text  # of another version of this program
+
+
+def _decimal(number: float) -> str:
+    """One place behind the comma."""
+    from babel.numbers import format_decimal
+
+    return format_decimal(round(number, 1), locale=i18n.language())
+
+
+def _lasting(time: timedelta) -> str:
+    """`3 минуты`: how long something takes, to its largest unit."""
+    return format_timedelta(max(time, _A_MINUTE), granularity="minute", locale=i18n.language())
 
 
 def _filesize(size: int) -> str:

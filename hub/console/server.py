@@ -37,10 +37,11 @@ from hub.console.door import (
 from hub.console.rendering import Renderer, Times
 from hub.console.routes import PAGES
 from hub.domain.limits import caller_of
-from hub.domain.permission import may
+from hub.domain.permission import Permission, may
 from hub.errors import HubError, NotFound, Refused, Unavailable, Untrusted
 from hub.i18n import LANGUAGES, reading_in
 from hub.logs import bound, get_logger
+from hub.queries import deliveries
 
 _log = get_logger("hub.console")
 
@@ -130,7 +131,9 @@ async def _settle(visit: Visit, page: Page | None) -> web.StreamResponse:
     """The answer, whatever happens."""
     hub = visit.hub
     try:
-        return _finished(visit, await _answer(visit, page))
+        answer = await _answer(visit, page)
+        await _look_for_alarms(visit, answer)
+        return _finished(visit, answer)
     except HubError as error:
         hub.metrics.refused.labels("console", error.code).inc()
         if isinstance(error, Untrusted) and error.code not in {"session_over", "sign_in_failed"}:
@@ -152,7 +155,7 @@ async def _settle(visit: Visit, page: Page | None) -> web.StreamResponse:
 async def _answer(visit: Visit, page: Page | None) -> Answer:
     if page is None:
         raise _nothing_here(visit.request)
-    if visit.request.method not in _SAFE:
+    if visit.request.method not in _SAFE and not page.from_anywhere:
         _same_site(visit.request)
     if page.may is Open.TO_ALL:
         return await _handled(visit, page)
@@ -166,6 +169,13 @@ async def _answer(visit: Visit, page: Page | None) -> Answer:
             what = f"{page.method} {page.path}"
             await denials.record(visit.hub, actor, error, door="console", what=what)
             raise
+
+
+async def _look_for_alarms(visit: Visit, answer: Answer) -> None:
+    """Whole pages show how much a person must still look at."""
+    whole = isinstance(answer, Shown) and not visit.is_partial
+    if whole and visit.may(Permission.DELIVERIES_READ):
+        visit.alarms = await visit.hub.db.read(deliveries.unseen)
 
 
 async def _handled(visit: Visit, page: Page) -> Answer:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hub.console.words import N_, word
+from hub.console.words import word
 from hub.domain.agreement import DisclosureClass
 from hub.domain.disclosure import LABELS
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries.amendments import DIRECTION_LABELS, TERM_LABELS, AmendmentView
 from hub.queries.links import LinkView

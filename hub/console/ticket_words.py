@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from hub.console.words import N_, word
+from hub.console.words import word
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries.inside import InsideView
 from hub.queries.tickets import HandoffView, TicketView
@@ -156,3 +157,24 @@ def _value(name: str, value: Any, when: Any) -> str:
     if name.endswith("_at"):
         return str(when(datetime.fromisoformat(str(value))))
     return str(value)
+
+
+_OF_ASSETS: Final = {
+    "name": N_("name"),
+    "model": N_("model"),
+    "inventory_number": N_("inventory number"),
+    "serial_number": N_("serial number"),
+    "note": N_("note"),
+    "site": N_("site"),
+}
+
+
+def asset_event(event: str, facts: Mapping[str, Any]) -> str:
+    """One line of the history of a piece of equipment."""
+    if event == "added":
+        return _("entered it into the directory")
+    parts = []
+    for name, values in facts.items():
+        shown = " → ".join(str(value) or "—" for value in values)
+        parts.append(f"{_(_OF_ASSETS.get(name, name))}: {shown}")
+    return "; ".join(parts)

@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+from zoneinfo import available_timezones
 
-from hub.i18n import gettext
+from hub.i18n import N_, gettext
 
 LANGUAGES: Final = (("ru", "Русский"), ("en", "English"))
 """Each language in itself: whoever cannot read this one finds theirs."""
 
 
+ZONES: Final = sorted(one for one in available_timezones() if "/" in one and "Etc/" not in one)
+"""What a field for a time zone offers."""
+
 DECLINES: Final = ("capacity", "out_of_scope", "other")
 """Reasons a person gives for declining; the others are what the node itself finds."""
-
-
-def N_(text: str) -> str:  # noqa: N802 - as gettext calls it
-    """Mark a message id that is translated where it is shown."""
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,8 @@ _LOOKS: Final[dict[str, Look]] = {
     "cancel_refused": Look(N_("does not cancel"), "x", "secondary"),
     "retract_request": Look(N_("asked for it back"), "arrow-back", "secondary"),
     "retract_refused": Look(N_("does not give it back"), "x", "secondary"),
+    "subcontract.ask": Look(N_("asked to hand it on"), "arrow-forward", "secondary"),
+    "subcontract.answer": Look(N_("answered about handing it on"), "check", "secondary"),
     "plan": Look(N_("plan"), "calendar", "secondary"),
     "rating": Look(N_("rated"), "star", "secondary"),
     # of a visit
@@ -94,6 +95,8 @@ _LOOKS: Final[dict[str, Look]] = {
     "filter-assignee": Look(N_("assignee"), "user", "secondary"),
     "filter-peer": Look(N_("partner"), "building", "secondary"),
     "filter-customer": Look(N_("customer"), "users", "secondary"),
+    "filter-team": Look(N_("team"), "users-group", "secondary"),
+    "filter-asset": Look(N_("equipment"), "device-desktop", "secondary"),
     "related": Look(N_("belongs together"), "link", "secondary"),
     "duplicate": Look(N_("duplicate of"), "copy", "secondary"),
     "duplicated": Look(N_("has the duplicate"), "copy", "secondary"),
@@ -149,6 +152,12 @@ _LOOKS: Final[dict[str, Look]] = {
     "delayed": Look(N_("delayed"), "clock", "yellow"),
     "overdue": Look(N_("overdue"), "alarm", "orange"),
     "unreachable": Look(N_("unreachable"), "link-off", "red"),
+    # of a letter
+    "stored": Look(N_("not read yet"), "hourglass", "secondary"),
+    "held": Look(N_("waits for a person"), "hourglass", "orange"),
+    "dropped": Look(N_("set aside"), "x", "secondary"),
+    "skipped": Look(N_("set aside"), "x", "secondary"),
+    "bounced": Look(N_("came back"), "arrow-back", "red"),
     "queued": Look(N_("queued"), "hourglass", "secondary"),
     "sent": Look(N_("sent"), "arrow-up", "blue"),
     "received": Look(N_("received"), "checks", "green"),
@@ -184,6 +193,77 @@ _LOOKS: Final[dict[str, Look]] = {
     "beyond_scope": Look(N_("not within the agreement"), "lock", "orange"),
     "wrong_code": Look(N_("a wrong invitation code"), "hash", "orange"),
     "malformed": Look(N_("breaks the protocol"), "alert-triangle", "orange"),
+    # what a message to a partner, or from one, says
+    "msg-comment.add": Look(N_("a comment"), "message", "secondary"),
+    "msg-comment.edit": Look(N_("a comment is changed"), "pencil", "secondary"),
+    "msg-comment.redact": Look(N_("a comment is taken back"), "eye-off", "secondary"),
+    "msg-data.erase": Look(N_("asks to erase personal data"), "trash", "secondary"),
+    "msg-data.erased": Look(N_("personal data are erased"), "trash", "secondary"),
+    "msg-file.add": Look(N_("a file"), "paperclip", "secondary"),
+    "msg-file.redact": Look(N_("a file is taken back"), "eye-off", "secondary"),
+    "msg-file.status": Look(N_("a file has arrived"), "download", "secondary"),
+    "msg-handoff.offer": Look(N_("hands a ticket off"), "arrow-forward", "secondary"),
+    "msg-handoff.accept": Look(N_("accepts"), "check", "secondary"),
+    "msg-handoff.decline": Look(N_("declines"), "x", "secondary"),
+    "msg-handoff.start": Look(N_("begins the work"), "player-play", "secondary"),
+    "msg-handoff.pend": Look(N_("pauses the work"), "player-pause", "secondary"),
+    "msg-handoff.plan": Look(N_("tells the plan of the work"), "calendar", "secondary"),
+    "msg-handoff.resolve": Look(N_("says it is done"), "circle-check", "secondary"),
+    "msg-handoff.hand_back": Look(N_("gives the ticket back"), "arrow-back", "secondary"),
+    "msg-handoff.confirm": Look(N_("confirms the work"), "checks", "secondary"),
+    "msg-handoff.return": Look(N_("sends it back for rework"), "arrow-back-up", "secondary"),
+    "msg-handoff.close": Look(N_("closes the hand-off"), "lock", "secondary"),
+    "msg-handoff.cancel": Look(N_("withdraws the ticket"), "x", "secondary"),
+    "msg-handoff.cancel_request": Look(N_("asks to cancel"), "x", "secondary"),
+    "msg-handoff.cancelled": Look(N_("agrees to cancel"), "check", "secondary"),
+    "msg-handoff.cancel_refused": Look(N_("goes on with the work"), "x", "secondary"),
+    "msg-handoff.retract_request": Look(
+        N_("asks to have the work back"), "arrow-back", "secondary"
+    ),
+    "msg-handoff.retract_refused": Look(N_("does not give the work back"), "x", "secondary"),
+    "msg-handoff.update": Look(N_("the ticket changed"), "edit", "secondary"),
+    "msg-link.amend": Look(N_("proposes other terms"), "file-text", "secondary"),
+    "msg-link.amended": Look(N_("other terms are agreed"), "check", "secondary"),
+    "msg-link.amend_refused": Look(N_("other terms are refused"), "x", "secondary"),
+    "msg-link.amend_withdrawn": Look(N_("takes its proposal back"), "arrow-back", "secondary"),
+    "msg-link.checkpoint": Look(N_("compares what both sides have"), "scale", "secondary"),
+    "msg-link.differences": Look(N_("tells what differs"), "scale", "secondary"),
+    "msg-link.epoch": Look(N_("begins its stream anew"), "refresh", "secondary"),
+    "msg-link.keys": Look(N_("tells its new keys"), "key", "secondary"),
+    "msg-link.suspend": Look(N_("suspends the link"), "player-pause", "secondary"),
+    "msg-link.resume": Look(N_("resumes the link"), "player-play", "secondary"),
+    "msg-link.close": Look(N_("closes the link"), "unlink", "secondary"),
+    "msg-link.skip": Look(N_("leaves a message out"), "player-skip-forward", "secondary"),
+    "msg-message.rejected": Look(N_("refuses a message"), "circle-x", "secondary"),
+    "msg-rating.set": Look(N_("rates the work"), "star", "secondary"),
+    "msg-rating.reply": Look(N_("answers a rating"), "message-2", "secondary"),
+    "msg-subcontract.ask": Look(N_("asks to hand the work on"), "users", "secondary"),
+    "msg-subcontract.answer": Look(N_("answers whether to hand the work on"), "users", "secondary"),
+    "msg-subcontract.notice": Look(N_("tells of a subcontractor"), "users", "secondary"),
+    # of a custom field
+    "field-text": Look(N_("text"), "forms", "secondary"),
+    "field-number": Look(N_("number"), "hash", "secondary"),
+    "field-date": Look(N_("date"), "calendar", "secondary"),
+    "field-choice": Look(N_("one of several"), "list", "secondary"),
+    "field-yes_no": Look(N_("yes or no"), "check", "secondary"),
+    # what a webhook is told of, and how far a call is
+    "event-ticket.created": Look(N_("a ticket came"), "ticket", "secondary"),
+    "event-ticket.changed": Look(N_("a ticket changed"), "ticket", "secondary"),
+    "event-comment.added": Look(N_("a comment was written"), "message", "secondary"),
+    "event-comment.changed": Look(N_("a comment changed"), "message", "secondary"),
+    "event-file.added": Look(N_("a file was added"), "paperclip", "secondary"),
+    "event-handoff.offered": Look(N_("a ticket was handed off"), "arrow-forward", "secondary"),
+    "event-handoff.changed": Look(N_("a hand-off moved on"), "arrow-forward", "secondary"),
+    "event-handoff.rated": Look(N_("work was rated"), "star", "secondary"),
+    "event-link.changed": Look(N_("a link changed"), "link", "secondary"),
+    "event-alert.raised": Look(N_("a person must look"), "alarm", "secondary"),
+    "event-node.restored": Look(N_("the node was restored"), "refresh", "secondary"),
+    "event-webhook.test": Look(N_("trial call"), "send", "secondary"),
+    "call-waiting": Look(N_("waits"), "hourglass", "secondary"),
+    "call-done": Look(N_("taken"), "checks", "green"),
+    "call-failed": Look(N_("failed"), "circle-x", "red"),
+    "call-dropped": Look(N_("dropped"), "x", "secondary"),
+    "removed": Look(N_("removed"), "x", "secondary"),
     # of a step
     "waits": Look(N_("not tried"), "circle-dashed", "secondary"),
     # of a check

@@ -10,6 +10,7 @@ from hub.console.pages import (
     guest,
     handoffs,
     live,
+    partner_acts,
     queue,
     ticket,
     tickets,
@@ -24,5 +25,6 @@ PAGES: Final[tuple[Page, ...]] = (
     *handoffs.PAGES,
     *today.PAGES,
     *guest.PAGES,
+    *partner_acts.PAGES,
     *live.PAGES,
 )

@@ -93,7 +93,7 @@ async def test_what_waits_is_listed_shown_and_tried_again(consoles, companies) -
     await exchange.offer(hub, who, OfferHandoff(made.id, link))
     person = await ours.person("integrator")
     page = await person.get("/delivery?state=queued")
-    assert "handoff.offer" in page.words
+    assert "передаёт заявку" in page.words
     path = re.search(r'href="(/delivery/msg_[0-9a-f]+)"', page.text)[1]
     shown = await person.get(path)
     assert "Не печатает" in shown.text

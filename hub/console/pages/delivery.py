@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from hub.actions import deliveries
+from hub.actions import alarms, deliveries
 from hub.console.door import Answer, Redirect, Shown, Toast, Visit, page_for
 from hub.domain.delivery import DeliveryState
 from hub.domain.permission import Permission
@@ -147,11 +147,20 @@ async def _replay_many(visit: Visit) -> Answer:
     return Redirect(path, Toast(told, good=bool(done)))
 
 
+async def _know(visit: Visit) -> Answer:
+    """Somebody has seen these alarms."""
+    await alarms.acknowledge(visit.hub, visit.actor, await visit.words("alert"))
+    return Redirect(
+        visit.context.renderer.url("delivery"), Toast(_("Now everybody sees that you know."))
+    )
+
+
 _seen: Final = page_for(Permission.DELIVERIES_READ)
 _changed: Final = page_for(Permission.DELIVERIES_WRITE)
 
 PAGES: Final = (
     _seen("delivery", "GET", "/delivery", _list),
+    _changed("see_alarms", "POST", "/delivery/alarms", _know),
     _changed("replay_many", "POST", "/delivery/replay", _replay_many),
     _seen("message", "GET", "/delivery/{message}", _show),
     _changed("replay", "POST", "/delivery/{message}/replay", _replay),

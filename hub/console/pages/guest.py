@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from datetime import timedelta
 from typing import Final
 
 from aiohttp import web
@@ -14,24 +12,15 @@ from hub.console.door import Answer, Open, Page, Redirect, Shown, Toast, Visit, 
 from hub.console.pages.files import sent, take
 from hub.console.pages.ticket import ticket_id
 from hub.domain.permission import Permission
-from hub.errors import HubError, NotFound, Unavailable
+from hub.errors import HubError, NotFound
 from hub.i18n import gettext as _
 from hub.queries import guests as shown
 
 _PER_MINUTE: Final = 60  # by one caller: a guess costs time, 256 bits cost all of it
 
 
-def _paced(visit: Visit) -> None:
-    key = f"guest {visit.address}".encode()
-    wait = visit.context.rates.take(key, _PER_MINUTE, visit.hub.clock.monotonic())
-    if wait:
-        raise Unavailable(
-            "rate_limited", "Too many requests.", after=timedelta(seconds=math.ceil(wait))
-        )
-
-
 async def _enter(visit: Visit) -> Guest:
-    _paced(visit)
+    visit.paced("guest", _PER_MINUTE)
     token = visit.param("token")
     return await visit.hub.db.read(lambda connection: guests.enter(connection, visit.hub, token))
 
@@ -52,7 +41,7 @@ async def _page(visit: Visit, error: HubError | None = None) -> Answer:
 
 
 async def _reply(visit: Visit) -> Answer:
-    _paced(visit)
+    visit.paced("guest", _PER_MINUTE)
     body = (await visit.word("body")).replace("\r\n", "\n")
     try:
         await guests.reply(visit.hub, visit.param("token"), body)
@@ -62,7 +51,7 @@ async def _reply(visit: Visit) -> Answer:
 
 
 async def _rate(visit: Visit) -> Answer:
-    _paced(visit)
+    visit.paced("guest", _PER_MINUTE)
     score = await visit.word("score")
     text = (await visit.word("text")).replace("\r\n", "\n")
     try:

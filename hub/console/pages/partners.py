@@ -7,12 +7,14 @@ from typing import Final
 import segno
 from markupsafe import Markup
 
-from hub.actions import amendments, invitations, links
+from hub.actions import amendments, invitations, links, mail_links, promotion
+from hub.actions.invitations import Invited
 from hub.console import terms
 from hub.console.door import Answer, Redirect, Shown, Toast, Visit, page_for
-from hub.console.words import N_
+from hub.console.words import LANGUAGES
 from hub.domain.permission import Permission
-from hub.errors import HubError, Refused
+from hub.errors import Conflict, HubError, Refused
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.ids import LinkId
 from hub.queries import amendments as amendment_views
@@ -44,7 +46,41 @@ async def _list(visit: Visit) -> Answer:
 
 
 async def _ask_invite(visit: Visit) -> Answer:
-    return Shown("invite.html", {"error": None, "name": ""})
+    return _inviting(visit)
+
+
+def _inviting(visit: Visit, error: HubError | None = None, **typed: str) -> Shown:
+    facts = {
+        "name": "",
+        "address": "",
+        "called": "",
+        "language_chosen": visit.hub.account.language,
+        "languages": LANGUAGES,
+        "error": error,
+        **typed,
+    }
+    return Shown("invite.html", facts, 200 if error is None else 422)
+
+
+async def _invite_by_mail(visit: Visit) -> Answer:
+    address, called = await visit.word("address"), await visit.word("called")
+    language = await visit.word("language")
+    try:
+        link = await mail_links.invite(
+            visit.hub, visit.actor, address, name=called, language=language
+        )
+    except (Refused, Conflict) as error:
+        if error.code == "not_yours":
+            raise
+        return _inviting(visit, error, address=address, called=called, language_chosen=language)
+    said = _("{peer} works by mail from now on.").format(peer=link.peer_name)
+    return Redirect(visit.context.renderer.url("partner", link=link.id), Toast(said))
+
+
+async def _promote(visit: Visit) -> Answer:
+    view = await _view(visit)
+    made = await promotion.invite(visit.hub, visit.actor, LinkId(view.id))
+    return _invited(visit, made, view.peer.name)
 
 
 async def _invite(visit: Visit) -> Answer:
@@ -57,7 +93,12 @@ async def _invite(visit: Visit) -> Answer:
     except Refused as error:
         if error.code == "not_yours":
             raise
-        return Shown("invite.html", {"error": error, "name": name}, 422)
+        return _inviting(visit, error, name=name)
+    return _invited(visit, made, name)
+
+
+def _invited(visit: Visit, made: Invited, name: str) -> Shown:
+    """The code, shown this once."""
     drawn = segno.make(made.url, error="m", micro=False).svg_inline(
         border=2, omitsize=True, svgclass="qr", lineclass=None
     )
@@ -206,6 +247,8 @@ PAGES: Final = (
     _seen("partners", "GET", "/partners", _list),
     _changed("invite", "GET", "/partners/invite", _ask_invite),
     _changed("inviting", "POST", "/partners/invite", _invite),
+    _changed("inviting_by_mail", "POST", "/partners/invite/by-mail", _invite_by_mail),
+    _changed("promote_link", "POST", "/partners/{link}/promotion", _promote),
     _changed("accept", "GET", "/partners/accept", _ask_accept),
     _changed("accepting", "POST", "/partners/accept", _accept),
     _seen("partner", "GET", "/partners/{link}", _show),

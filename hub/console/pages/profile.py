@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Final
-from zoneinfo import available_timezones
 
 import segno
 from markupsafe import Markup
 
 from hub.actions import agents, passwords, second_factor, sessions
 from hub.console.door import Answer, Redirect, Shown, Toast, Visit, page_for
+from hub.console.words import ZONES
 from hub.domain.permission import Permission
 from hub.errors import HubError, Refused
 from hub.i18n import gettext as _
@@ -30,7 +30,7 @@ async def _page(visit: Visit, error: HubError | None = None, about: str = "") ->
         "sessions": await sessions.mine(visit.hub, visit.actor),
         "this": visit.present.session.id,
         "codes_left": await second_factor.codes_left(visit.hub, visit.actor),
-        "zones": sorted(one for one in available_timezones() if "/" in one and "Etc/" not in one),
+        "zones": ZONES,
         "error": error,
         "about": about,
     }

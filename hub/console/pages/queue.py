@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from hub.console.door import Answer, Shown, Visit, page_for
-from hub.console.words import DECLINES, N_
+from hub.console.words import DECLINES
 from hub.domain.permission import Permission
+from hub.i18n import N_
 from hub.queries import queue
 
 LANES: Final = {

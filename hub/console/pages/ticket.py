@@ -20,7 +20,7 @@ from hub.domain.ticket import Asset, Contact, Field, Priority, Requester, Site, 
 from hub.errors import HubError, Refused
 from hub.i18n import gettext as _
 from hub.ids import AgentId, AttachmentId, TicketId
-from hub.queries import agents, directories, inside, names
+from hub.queries import agents, directories, held_offers, inside, names, teams
 from hub.queries import personal as kept
 from hub.queries import tickets as shown
 
@@ -55,10 +55,12 @@ async def _show(visit: Visit) -> Answer:
         return {
             "ticket": ticket,
             "inside": inside.by_name(connection, name),
+            "held": held_offers.of_ticket(connection, ticket.id),
             "draft": kept.draft(connection, who, ticket.id),
             "onlookers": kept.onlookers(connection, ticket.id, now, but=who),
             "macros": kept.macros(connection),
             "people": agents.everyone(connection),
+            "teams": teams.everyone(connection),
         }
 
     facts = await visit.hub.db.read(look)
@@ -79,7 +81,8 @@ async def _show(visit: Visit) -> Answer:
         "saying": draft.visibility if draft else str(DEFAULT_VISIBILITY),
         "files": [one for one in ticket.attachments if one.comment is None],
         "child": any(one.role == "contractor" and not one.detached for one in ticket.handoffs),
-        "waiting": any(one.delivery in {"queued", "sent"} for one in ticket.comments),
+        "waiting": any(one.delivery in {"queued", "sent"} for one in ticket.comments)
+        or bool(facts["held"]),
     }
     if visit.is_partial:
         return Shown("parts/ticket_live.html", facts)
@@ -111,11 +114,11 @@ async def _change(visit: Visit) -> Answer:
         if (value := await visit.word(name)) in set(kind):
             said[name] = kind(value)
     clear: set[str] = set()
-    if "assignee" in form:
-        assignee = await visit.word("assignee")
-        said["assignee"] = AgentId(assignee) if assignee else None
-        if not assignee:
-            clear.add("assignee")
+    for name in ("assignee", "team"):
+        if name in form:
+            said[name] = await visit.word(name) or None
+            if said[name] is None:
+                clear.add(name)
     for name in ("due_at", "visit_at"):
         if name in form:
             said[name] = moment(visit, await visit.word(name))

@@ -12,14 +12,13 @@ from urllib.parse import parse_qsl, urlencode
 from hub.actions import personal, tickets
 from hub.actions.tickets import TicketChanges
 from hub.console.door import Answer, Redirect, Shown, Toast, Visit, page_for
-from hub.console.words import N_
 from hub.domain.permission import Permission
 from hub.domain.ticket import Priority, TicketStatus
 from hub.errors import HubError, Refused
+from hub.i18n import N_, ngettext
 from hub.i18n import gettext as _
-from hub.i18n import ngettext
 from hub.ids import AgentId, TicketId, is_id
-from hub.queries import agents, inside, links
+from hub.queries import agents, inside, links, teams
 from hub.queries import personal as kept
 from hub.queries.ticket_lists import OPEN, Filter, Sort, board, listing
 
@@ -28,7 +27,18 @@ _BULK_MAX: Final = 200
 _SHOWN: Final = 50
 _COLUMN: Final = 15  # tickets of one column of the board
 
-FILTERS: Final = ("text", "status", "assignee", "priority", "tag", "customer", "peer", "due")
+FILTERS: Final = (
+    "text",
+    "status",
+    "assignee",
+    "priority",
+    "tag",
+    "customer",
+    "team",
+    "asset",
+    "peer",
+    "due",
+)
 SORTS: Final = (
     (Sort.UPDATED, N_("last change")),
     (Sort.DUE, N_("deadline")),
@@ -73,6 +83,8 @@ def _filter(visit: Visit, asked: Asked) -> Filter:
         priorities=(said["priority"],) if said.get("priority") in set(Priority) else (),
         tag=said.get("tag"),
         customer=said.get("customer"),
+        team=said.get("team"),
+        asset=said.get("asset"),
         link=said.get("peer"),
         due_before=due,
     )
@@ -95,6 +107,7 @@ async def _list(visit: Visit) -> Answer:
         return {
             "found": found,
             "people": agents.everyone(connection),
+            "teams": teams.everyone(connection),
             "partners": links.everyone(connection, now),
             "views": kept.views(connection, who),
             "macros": kept.macros(connection),

@@ -8,10 +8,10 @@ from typing import Any, Final
 from hub.actions import visits
 from hub.console.door import Answer, Redirect, Shown, Toast, Visit, page_for
 from hub.console.pages.ticket import ticket_id
-from hub.console.words import N_
 from hub.domain.assignment import NEXT_STAGE, VisitStage
 from hub.domain.permission import Permission
 from hub.errors import Refused
+from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import inside, today
 from hub.queries import tickets as shown
@@ -70,6 +70,8 @@ async def _advance(visit: Visit) -> Answer:
             visit.hub, visit.actor, await ticket_id(visit), VisitStage(said), note
         )
     except Refused as error:
+        if error.code in {"not_yours", "not_your_team"}:
+            raise
         return await _one(visit, error)
     url = visit.context.renderer.url
     if stage is VisitStage.DONE:

@@ -6,9 +6,8 @@ from datetime import timedelta
 from typing import Final
 
 from hub.actions import tokens
-from hub.actions.tokens import Scope
 from hub.console.door import Answer, Redirect, Shown, Toast, Visit, page_for
-from hub.domain.permission import Permission
+from hub.domain.permission import SCOPES, Permission
 from hub.errors import HubError, NotFound, Refused
 from hub.i18n import gettext as _
 from hub.ids import AgentId, TokenId
@@ -28,7 +27,7 @@ async def _page(visit: Visit, error: HubError | None = None) -> Shown:
     facts = {
         "tokens": [one for one in everyone if all_of_them or one.agent_id == visit.actor.ref],
         "names": {one.id: one.name for one in people},
-        "scopes": [one for one in Scope if visit.may(Permission.ADMIN) or one not in tokens.ADMINS],
+        "scopes": [one for one in SCOPES if visit.may(one)],
         "days": _DAYS,
         "error": error,
     }

@@ -46,6 +46,38 @@
     next.scrollIntoView({ block: 'nearest' });
   };
 
+  // The palette: what is typed leads to tickets, partners and pages; arrows walk, Enter goes.
+  let asked = 0, typed = 0;
+  const look = async (box) => {
+    const mine = asked += 1;
+    const answer = await fetch(`${box.dataset.palette}?text=${encodeURIComponent(box.value)}`, { headers: { 'HX-Request': 'true' } });
+    const text = answer.ok ? await answer.text() : '';
+    if (mine === asked) document.getElementById('found').innerHTML = text;
+  };
+  const palette = () => document.querySelector('[data-palette]');
+  const find = () => {
+    const box = palette();
+    if (!box || document.querySelector('dialog[open]')) return;
+    box.value = '';
+    document.getElementById('palette').showModal();
+    look(box);
+  };
+  addEventListener('input', (event) => {
+    if (event.target !== palette()) return;
+    clearTimeout(typed);
+    typed = setTimeout(look, 120, event.target);
+  });
+  const among = (event) => {
+    const ways = [palette(), ...document.querySelectorAll('#found a')];
+    const at = ways.indexOf(document.activeElement), step = { ArrowDown: 1, ArrowUp: -1 }[event.code];
+    if (step) { event.preventDefault(); ways[(at + step + ways.length) % ways.length].focus(); }
+    else if (event.code === 'Enter' && at === 0) {
+      event.preventDefault();
+      clearTimeout(typed); // whoever types fast means what was typed, not what is shown yet
+      look(ways[0]).then(() => click('#found a'));
+    }
+  };
+
   let going = false;
   addEventListener('keydown', (event) => {
     if (event.ctrlKey && event.code === 'Enter' && event.target.form) {
@@ -53,6 +85,8 @@
       event.target.form.requestSubmit();
       return;
     }
+    if ((event.ctrlKey || event.metaKey) && event.code === 'KeyK') { event.preventDefault(); find(); return; }
+    if (document.getElementById('palette')?.open) { among(event); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
     const letter = event.code.replace('Key', '');
     if (going) {
@@ -69,6 +103,8 @@
     } else if (letter === 'J') walk(1);
     else if (letter === 'K') walk(-1);
     else if (letter === 'Z') click('[data-undo]');
+    else if (letter === 'X') document.activeElement.closest('[data-row]')?.querySelector('input[type=checkbox]')?.click();
+    else if (event.code === 'Period') navigator.clipboard.writeText(location.href);
     else if (!event.shiftKey && letter.length === 1 && click(`[data-press="${CSS.escape(letter)}"]`)) event.preventDefault();
   });
 
@@ -90,7 +126,8 @@
       setTimeout(() => { text.textContent = before; }, 2000);
     }
     const opener = event.target.closest && event.target.closest('[data-open]');
-    if (opener) document.getElementById(opener.dataset.open)?.showModal();
+    if (opener && opener.dataset.open === 'palette') find();
+    else if (opener) document.getElementById(opener.dataset.open)?.showModal();
   });
 
   document.addEventListener('DOMContentLoaded', mindAll);

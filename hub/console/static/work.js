@@ -23,7 +23,7 @@
     box.innerHTML = text;
     all('details.fold', box).forEach((fold, n) => { fold.open = !!folds[n]; });
     if (focused >= 0) all('a, button', box)[focused]?.focus({ preventScroll: true });
-    if (one('.mark-queued, .mark-sent', box)) later(box, 1500);
+    if (one('.mark-queued, .mark-sent, .held', box)) later(box, one('.held', box) ? 1000 : 1500);
   };
   const waiting = new Map();
   const later = (box, after) => {
@@ -147,9 +147,9 @@
 
   // The sheet of a hand-off: a partner or a box changed, so does what leaves.
   const previews = () => all('[data-preview]').forEach((form) => form.addEventListener('change', async (event) => {
-    if (!event.target.matches('[name=to], [name=withhold]')) return;
+    if (!event.target.matches('[name=to], [name=withhold], [name=file]')) return;
     const words = new URLSearchParams();
-    for (const [name, value] of new FormData(form)) if (name === 'to' || name === 'withhold') words.append(name, value);
+    for (const [name, value] of new FormData(form)) if (name !== 'due') words.append(name, value);
     const text = await fetched(`${form.dataset.preview}?${words}`);
     if (text !== null) one('#preview').innerHTML = text;
   }));
