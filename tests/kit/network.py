@@ -25,11 +25,14 @@ from hub.workers.cranks import (
     Deliveries,
     Files,
     Handshakes,
+    HeldOffers,
     Inbox,
     Keys,
     Syncs,
     Timers,
 )
+from hub.workers.custody import Custody
+from hub.workers.loop import LOOK_EVERY_S
 from tests.kit.clock import SeededEntropy, VirtualClock, WrongClock
 
 Fault = Callable[[str, str, str], str | None]
@@ -190,6 +193,8 @@ def _call(method: str, url: str, headers: Mapping[str, str], body: bytes | None)
     return Call(method, target, {k.lower(): v for k, v in headers.items()}, body or b"")
 
 
+TIMERS_LOOK = timedelta(seconds=30)  # so often in a running node
+
 _migrated: list[bytes] = []
 """The database of a node before it is founded: migrating it anew for each takes most of a test."""
 
@@ -215,11 +220,38 @@ class Company:
     transport: MemoryTransport
     cranks: tuple[Any, ...]
     dispatcher: Actor
+    # A crank is turned only when a running node would: woken, or after its time (topic → when).
+    as_a_mill: bool = field(default=False, kw_only=True)
+    turns_at: dict[str, datetime] = field(default_factory=dict, kw_only=True)
 
-    async def turn(self) -> datetime | None:
-        """Turn every crank once; when the next one is due."""
-        due = [await crank.turn() for crank in self.cranks]
+    async def turn(self, *, timers: bool = True) -> datetime | None:
+        """Turn every crank once; when the next one is due.
+
+        Without the timers, what only time brings is left for the next turn: they look through
+        everything, and while the clock stands still they find the same.
+        """
+        if self.as_a_mill:
+            return await self._turn_what_is_due()
+        due = [await crank.turn() for crank in self.cranks if timers or crank.topic != "timers"]
         return min((at for at in due if at is not None), default=None)
+
+    async def _turn_what_is_due(self) -> datetime | None:
+        for crank in self.cranks:
+            now, woken = self.hub.now(), self.hub.wakes.event(crank.topic)
+            # Who collects lets each answer wait until there is one: it hears of news at once.
+            waits = isinstance(crank, Collections) and self.settings.outbound_only
+            if woken.is_set() or waits or self.turns_at.get(crank.topic, now) <= now:
+                woken.clear()
+                self.turns_at[crank.topic] = latest = now + timedelta(seconds=LOOK_EVERY_S)
+                self.turns_at[crank.topic] = min(latest, await crank.turn() or latest)
+        return min(self.turns_at.values(), default=None)
+
+    @property
+    def is_woken(self) -> bool:
+        """Whether a crank has something to do that it has not looked at."""
+        return self.as_a_mill and any(
+            self.hub.wakes.event(crank.topic).is_set() for crank in self.cranks
+        )
 
     async def link_to(self, name: str) -> str:
         """Our id of the link with the company of this name."""
@@ -238,11 +270,16 @@ class Network:
         new_database: Callable[[Path], Awaitable[str]] | None = None,
         *,
         seed: str = "network",
+        as_a_mill: bool = False,
     ) -> None:
-        """`new_database` prepares the database of a node in its data directory; its URL."""
+        """`new_database` prepares the database of a node in its data directory; its URL.
+
+        `as_a_mill` turns a crank only when a running node would: woken, or after its time.
+        """
         self.root = root
         self._new_database = new_database
         self.seed = seed
+        self.as_a_mill = as_a_mill
         self.clock = VirtualClock()
         self.wire = Wire()
         self.companies: dict[str, Company] = {}
@@ -294,7 +331,8 @@ class Network:
 
         admin = (await hub.db.read(agents.everyone))[0]
         actor = Actor(admin.id, admin.display, admin.role)
-        made = Company(name, hub, settings, MemoryTransport(self.wire, base), (), actor)
+        transport = MemoryTransport(self.wire, base)
+        made = Company(name, hub, settings, transport, (), actor, as_a_mill=self.as_a_mill)
         await self.open_doors(made)
         self.companies[name] = made
         return made
@@ -306,6 +344,7 @@ class Network:
         if not company.settings.outbound_only:
             self.wire.doors[company.settings.url] = Door(company.hub)
         hub, transport = company.hub, company.transport
+        company.turns_at.clear()
         company.cranks = (
             Handshakes(hub, transport),
             Syncs(hub, transport, wait=True),
@@ -313,7 +352,9 @@ class Network:
             Collections(hub, transport, wait=True),
             Inbox(hub, wait=True),
             Files(hub, transport, wait=True),
+            Custody(hub, app.voices()),
             Keys(hub, transport),
+            HeldOffers(hub),
             Timers(hub),
         )
 
@@ -356,14 +397,21 @@ class Network:
 
     async def run_until_idle(self, most: int = 200) -> None:
         """Turn every crank of every node until nothing moves any more; the clock stands still."""
-        before = -1
+        before, timed = -1, -1
+        timers = True
         for _ in range(most):
-            for company in list(self.companies.values()):
-                if company.settings.url not in self.wire.down:
-                    await company.turn()
-            if self.wire.moved == before:
+            working = [
+                one for one in self.companies.values() if one.settings.url not in self.wire.down
+            ]
+            for company in working:
+                await company.turn(timers=timers)
+            moved = self.wire.moved
+            if timers or self.as_a_mill:
+                timed = moved
+            if moved == before and timed == moved and not any(one.is_woken for one in working):
                 return
-            before = self.wire.moved
+            timers = moved == before  # at rest: once more, with what time brings
+            before = moved
         raise AssertionError("the network does not come to rest")
 
     async def run_for(self, **how_far: float) -> None:
@@ -375,10 +423,10 @@ class Network:
                 at
                 for company in self.companies.values()
                 if company.settings.url not in self.wire.down
-                and (at := await company.turn()) is not None
+                and (at := await company.turn(timers=False)) is not None
                 and at > self.clock.now()
             ]
-            following = min(due, default=end)
+            following = min([*due, self.clock.now() + TIMERS_LOOK])
             if following >= end:
                 break
             self.clock.move_to(following)

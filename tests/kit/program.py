@@ -18,11 +18,11 @@ from yarl import URL
 
 from hub import app
 from hub.actions import tokens
-from hub.actions.tokens import Scope
 from hub.api.door import PREFIX, Route
 from hub.api.openapi import document
 from hub.api.problems import MEDIA_TYPE
 from hub.api.routes import ROUTES
+from hub.domain.permission import SCOPES
 from tests.kit.network import Company
 
 
@@ -148,4 +148,4 @@ async def program(company: Company) -> AsyncIterator[Program]:
     """A program that may do everything at this company."""
     made = app.web_app(company.hub, company.settings, company.transport)
     async with TestClient(TestServer(made)) as client:
-        yield await Program(company, client, None).token_for(*Scope)
+        yield await Program(company, client, None).token_for(*SCOPES)

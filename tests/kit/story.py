@@ -18,10 +18,11 @@ from typing import Any, BinaryIO, TypeVar
 
 import pytest
 
-from hub.actions import comments, files, handoffs, tickets
+from hub.actions import comments, consents, files, handoffs, plans, ratings, requests, tickets
 from hub.actions.comments import AddComment
 from hub.actions.files import NewFile
-from hub.actions.handoffs import OfferHandoff, Particulars, Plan
+from hub.actions.handoffs import OfferHandoff, Particulars
+from hub.actions.plans import Plan
 from hub.actions.tickets import NewTicket, TicketChanges
 from hub.domain import ticket as cards
 from hub.domain.agreement import DisclosureClass, Offer, offer_from_scopes
@@ -267,7 +268,7 @@ class Firm(Company):
     async def rate(self, work: Work, score: int, text: str | None = None, **criteria: int) -> None:
         """Grade the work, or change the grade."""
         await self._do(
-            handoffs.rate(self.hub, self.dispatcher, work.id, score, text, criteria or None)
+            ratings.rate(self.hub, self.dispatcher, work.id, score, text, criteria or None)
         )
 
     # --- hand-offs, as contractor
@@ -300,19 +301,27 @@ class Firm(Company):
 
     async def refuse_cancel(self, work: Work, why: str) -> None:
         """The principal asked to cancel: no, we go on."""
-        await self._do(handoffs.refuse_cancel(self.hub, self.dispatcher, work.id, why))
+        await self._do(requests.refuse_cancel(self.hub, self.dispatcher, work.id, why))
 
     async def retract(self, work: Work, reason: str) -> None:
         """Ask for our resolution back."""
-        await self._do(handoffs.retract(self.hub, self.dispatcher, work.id, reason))
+        await self._do(requests.retract(self.hub, self.dispatcher, work.id, reason))
+
+    async def ask_consent(self, work: Work, why: str) -> None:
+        """Ask the principal whether we may hand the work on."""
+        await self._do(consents.ask(self.hub, self.dispatcher, work.id, why))
+
+    async def consent(self, work: Work, text: str | None = None, *, granted: bool = True) -> None:
+        """Let the contractor hand the work on, or not."""
+        await self._do(consents.answer(self.hub, self.dispatcher, work.id, text, granted=granted))
 
     async def plan(self, work: Work, **what: Any) -> None:
         """Tell when, by whom and how far."""
-        await self._do(handoffs.plan(self.hub, self.dispatcher, work.id, Plan(**what)))
+        await self._do(plans.plan(self.hub, self.dispatcher, work.id, Plan(**what)))
 
     async def reply_to_rating(self, work: Work, text: str) -> None:
         """Say something to our grade."""
-        await self._do(handoffs.reply_to_rating(self.hub, self.dispatcher, work.id, text))
+        await self._do(ratings.reply_to_rating(self.hub, self.dispatcher, work.id, text))
 
     # --- words and files
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hub import app
@@ -154,8 +154,8 @@ class Machines:
             path.unlink()
         (data / "hub.db").write_bytes(self.backups[name])
         if told:
-            self.world.deaths.disarm()  # a death within the reset is another harness's matter
-            await self._as_hub_restore_leaves_it(company)
+            with self.world.unharmed():  # a death within the reset is another harness's matter
+                await self._as_hub_restore_leaves_it(company)
         self.restored.add(name)
         await self._start(company)
         self.world.note(f"{name} {'restored' if told else 'put back to a snapshot'}")
@@ -190,7 +190,7 @@ class Machines:
             entropy=SeededEntropy(self.world.chance.getrandbits(64)),
             inline=True,
         )
-        twin = Company(company.name, hub, settings, company.transport, (), company.dispatcher)
+        twin = replace(company, hub=hub, settings=settings, cranks=(), turns_at={})
         self.restored.add(company.name)  # what the copy alone was told ends with it
         self.twins[company.name] = Twin(twin, steps)
         with self.world.answering_for(twin):

@@ -6,10 +6,11 @@ import io
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from hub.actions import comments, files, handoffs, tickets
+from hub.actions import comments, files, handoffs, plans, ratings, requests, tickets
 from hub.actions import links as relations
 from hub.actions.comments import AddComment
-from hub.actions.handoffs import OfferHandoff, Particulars, Plan
+from hub.actions.handoffs import OfferHandoff, Particulars
+from hub.actions.plans import Plan
 from hub.actions.tickets import NewTicket, TicketChanges
 from hub.domain.comment import Visibility
 from hub.domain.handoff import OVER, Act, Party, State, possible
@@ -129,7 +130,7 @@ class People:
                 return "detached"
             await handoffs.cancel(company.hub, company.dispatcher, one.id, "не нужно")
         else:
-            await handoffs.retract(company.hub, company.dispatcher, one.id, "рано")
+            await requests.retract(company.hub, company.dispatcher, one.id, "рано")
         return "asked"
 
     async def comment(self, company: Company) -> str:
@@ -172,7 +173,7 @@ class People:
         one = await self._some_handoff(company)
         if one is None or one.party is not Party.CONTRACTOR or one.state in OVER:
             return "nothing"
-        await handoffs.plan(
+        await plans.plan(
             company.hub, company.dispatcher, one.id, Plan(stage="в пути", eta=company.hub.now())
         )
         return "planned"
@@ -204,9 +205,9 @@ class People:
         if one is None or one.state not in {State.CONFIRMED, State.CLOSED}:
             return "nothing"
         if one.party is Party.PRINCIPAL:
-            await handoffs.rate(company.hub, company.dispatcher, one.id, self.chance.randint(1, 5))
+            await ratings.rate(company.hub, company.dispatcher, one.id, self.chance.randint(1, 5))
         else:
-            await handoffs.reply_to_rating(company.hub, company.dispatcher, one.id, "спасибо")
+            await ratings.reply_to_rating(company.hub, company.dispatcher, one.id, "спасибо")
         return "rated"
 
     async def resume(self, company: Company) -> str:

@@ -35,6 +35,8 @@ from tests.simulation.people import People
 
 NAMES = ("Вендор", "Партнёр", "Мастер", "Запасной")
 LINKS = ((0, 1), (1, 2), (0, 2), (1, 3))
+POLLS = 0.3
+"""How likely a company that invites nobody cannot be called and asks instead."""
 SKEW_S = 120
 """By how much clocks are wrong at most; calls are taken within five minutes."""
 
@@ -56,7 +58,7 @@ class World:
         self.chance = random.Random(self.seed)
         self.faults = Faults.swarm(self.chance).without(self.without)
         self.size = self.chance.randint(2, len(NAMES))
-        self.network = Network(self.root, seed=f"simulation {self.seed}")
+        self.network = Network(self.root, seed=f"simulation {self.seed}", as_a_mill=True)
         self.deaths = Deaths(self.network.wire)
         self.people = People(self)
         self.machines = Machines(self)
@@ -67,10 +69,14 @@ class World:
 
     async def begin(self) -> None:
         """Found and link the companies; nothing fails yet."""
-        for name in NAMES[: self.size]:
+        inviters = {inviter for inviter, invitee in LINKS if max(inviter, invitee) < self.size}
+        for n, name in enumerate(NAMES[: self.size]):
             if self.faults.happens("skew", self.chance):
                 self.network.misplace_clock(name, self.chance.uniform(-SKEW_S, SKEW_S))
-            await self.network.company(name, retry_base_s=2.0, retry_cap_s=60.0)
+            polls = self.chance.random() < POLLS and n not in inviters
+            await self.network.company(
+                name, outbound_only=polls, retry_base_s=2.0, retry_cap_s=60.0
+            )
         self.companies = list(self.network.companies.values())
         for inviter, invitee in LINKS:
             if max(inviter, invitee) < self.size:
@@ -224,7 +230,10 @@ class World:
 
     @contextlib.contextmanager
     def answering_for(self, twin: Company) -> Iterator[None]:
-        """Calls to the address that two copies share come to this one."""
+        """Calls to the address that two copies share come to this one; if anybody can be called."""
+        if twin.settings.outbound_only:
+            yield
+            return
         doors = self.network.wire.doors
         first = doors.get(twin.settings.url)
         doors[twin.settings.url] = Door(twin.hub)

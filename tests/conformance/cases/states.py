@@ -197,14 +197,15 @@ async def requests(world: World) -> None:
         for state in states():
             work = await _work(world, peer, "principal", state)
             after = len(peer.heard)
+            work.request = wire.new_id("req")  # one before it may have its answer still under way
             await work.say("handoff.cancel_request", state)
             answer = await peer.until(
                 lambda after=after, work=work: next(
                     (
                         one
                         for one in peer.heard[after:]
-                        if one.envelope.get("handoff") == work.id
-                        and one.type in {"handoff.cancelled", "handoff.cancel_refused"}
+                        if one.type in {"handoff.cancelled", "handoff.cancel_refused"}
+                        and one.data["request_id"] == work.request
                     ),
                     None,
                 ),
