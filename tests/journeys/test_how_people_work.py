@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hub.actions import directories, erasures, guests, personal, ties, visits
+from hub.actions import directories, erasures, guests, personal, teams, ties, visits
 from hub.actions import tickets as acts
 from hub.actions.directories import AssetWish, ContactWish, CustomerWish, FieldWish, SiteWish
 from hub.actions.guests import Purpose
@@ -372,7 +372,7 @@ async def _note_everything(firm: Firm, ticket: Ticket, flock: Flock) -> None:
             of_asset=asset.id,
             visit_at=hub.now() + timedelta(hours=1),
             assignee=me.ref,  # type: ignore[arg-type]
-            team=flock.plant("команда").hex[:30],
+            team=await teams.add(hub, me, word("команда")),
         ),
     )
     await ties.tie(hub, me, ticket.id, other.id, LinkKind.RELATED)

@@ -8,10 +8,24 @@ from urllib.parse import quote
 
 import pytest
 
-from hub.actions import outgoing, tickets
+from hub.actions import (
+    directories,
+    guests,
+    outgoing,
+    personal,
+    teams,
+    tickets,
+    ties,
+    tokens,
+    webhooks,
+)
 from hub.actions.context import Actor
-from hub.actions.tickets import TicketChanges
+from hub.actions.directories import AssetWish, ContactWish, CustomerWish, FieldWish, SiteWish
+from hub.actions.personal import MacroWish
+from hub.actions.tickets import NewTicket, TicketChanges
 from hub.domain import disclosure
+from hub.domain.assignment import LinkKind
+from hub.domain.comment import Visibility
 from hub.domain.disclosure import NOTHING_WITHHELD
 from hub.domain.handoff import Party
 from hub.domain.ticket import Asset, Contact, Field, Requester, Site
@@ -105,14 +119,17 @@ async def test_nothing_internal_leaves_a_chain_of_three(network: Story) -> None:
     )
     await vendor.change(top, assignee=people[vendor.name])
     await _plant(vendor, top, flock, "до передачи")
+    secrets = await _keep_inside(vendor, top, flock)
 
     first = await vendor.hand_off(top, to=partner)
     middle = await partner.ticket_of(first)
     await _own_secrets(partner, middle, people, flock)
+    secrets += await _keep_inside(partner, middle, flock)
     await partner.accept(first, by="Сергей")
     second = await partner.hand_off(first, to=master)
     bottom = await master.ticket_of(second)
     await _own_secrets(master, bottom, people, flock)
+    secrets += await _keep_inside(master, bottom, flock)
     await master.accept(second)
     levels = [(vendor, top), (partner, middle), (master, bottom)]
 
@@ -150,16 +167,85 @@ async def test_nothing_internal_leaves_a_chain_of_three(network: Story) -> None:
         await _plant(firm, ticket, flock, "в конце")
     await network.pass_time(hours=2)
 
-    assert len(flock.planted) > 80
+    assert len(flock.planted) > 150
     escaped = flock.found_in(network.wire.sent)
     assert escaped == {}
     ids = b"".join(network.wire.sent)
     for name, agent_id in people.items():
         assert agent_id.encode() not in ids, f"id исполнителя «{name}» ушёл наружу"
+    for secret in secrets:
+        assert secret.encode() not in ids, "секрет ссылки или вебхука ушёл наружу"
     # А общее — ушло: значит, сыщик видит.
     assert control.found_in(network.wire.sent).keys() == {one.where for one in control.planted}
     for _firm, ticket in levels:
         await ticket.sees(*(one.text for one in control.planted if "слова" in one.where))
+
+
+async def _keep_inside(firm: Firm, ticket: Ticket, flock: Flock) -> list[str]:
+    """Всё, что люди компании держат у себя вокруг заявки; секреты, которых никто не пишет."""
+    hub, who, here = firm.hub, firm.dispatcher, f"у «{firm.name}»"
+
+    def word(what: str) -> str:
+        return flock.plant(f"{what} {here}").text
+
+    def number(what: str) -> str:
+        return flock.plant(f"{what} {here}").hex
+
+    customer = await directories.add_customer(
+        hub,
+        who,
+        CustomerWish(
+            word("заказчик"), word("юрлицо"), number("ИНН"), note=word("заметка о заказчике")
+        ),
+    )
+    site = await directories.add_site(
+        hub,
+        who,
+        customer.id,
+        SiteWish(word("объект"), address=word("адрес"), note=word("заметка об объекте")),
+    )
+    asset = await directories.add_asset(
+        hub,
+        who,
+        customer.id,
+        AssetWish(word("аппарат"), model=word("модель"), serial_number=number("серийный номер")),
+    )
+    person = ContactWish(word("человек"), phone=number("телефон"), email=number("почта"))
+    await directories.add_contact(hub, who, customer.id, person)
+    await directories.define_field(hub, who, FieldWish(word("описание поля")))
+    team = await teams.add(hub, who, word("команда"), [who.ref])
+    inside = TicketChanges(
+        team=team,
+        customer=customer.id,
+        at_site=site.id,
+        of_asset=asset.id,
+        tags=[number("метка")],
+        visit_at=firm.network.in_(hours=5),
+    )
+    await tickets.change(hub, who, ticket.id, inside)
+    wish = MacroWish(word("название заготовки"), word("слова заготовки"), tags=[number("её метка")])
+    macro = await personal.add_macro(hub, who, wish)
+    await personal.use_macro(hub, who, macro.id, ticket.id)
+    await personal.save_view(hub, who, word("список"), f"text={number('запрос')}", shared=True)
+    for visibility in (Visibility.PUBLIC, Visibility.INTERNAL):
+        # И начатое для всех не уходит, пока его не отправили.
+        draft = word(f"черновик {visibility}")
+        await personal.keep_draft(hub, who, ticket.id, draft, visibility)
+    await personal.look_on(hub, who, ticket.id, writing=True)
+    other = await tickets.create(hub, who, NewTicket(word("другая заявка"), word("её описание")))
+    await ties.tie(hub, who, ticket.id, other.id, LinkKind.DUPLICATE)
+    guest = await guests.invite(hub, who, ticket.id, guests.Purpose.FOLLOW)
+    await guests.reply(hub, guest, word("слово заявителя"))
+    graded = await guests.invite(hub, who, ticket.id, guests.Purpose.RATE)
+    await guests.rate(hub, graded, 4, word("отзыв заявителя"))
+    address = f"https://desk.example/{number('адрес вебхука')}"
+    webhook, secret = await webhooks.add(hub, who, address, [])
+    await webhooks.disable(hub, who, webhook)
+    _token_id, token = await tokens.new(
+        hub, who, AgentId(who.ref), word("токен"), ["tickets:read"], None
+    )
+    await firm.network.deliver()
+    return [guest, graded, secret, token]
 
 
 async def _own_secrets(

@@ -11,8 +11,10 @@ from hub.storage.links import LinkState
 from tests.kit.story import Firm, Story, Work
 
 
-async def at_work(network: Story) -> tuple[Firm, Firm, Work]:
-    vendor, partner = await network.linked("Касса-Сервис", "Мастер-Юг")
+async def at_work(network: Story, **limits: int) -> tuple[Firm, Firm, Work]:
+    vendor = await network.company("Касса-Сервис", **limits)
+    partner = await network.company("Мастер-Юг", **limits)
+    await network.link(vendor, partner)
     work = await vendor.hand_off(await vendor.new_ticket("Скрипит лента"), to=partner)
     await partner.accept(work)
     return vendor, partner, work
@@ -76,13 +78,15 @@ async def test_resumptions_behind_what_both_had_to_say_get_through(
         assert await firm.alarms() == set()
 
 
-@pytest.mark.parametrize("answer", ["resume", "close"])
+@pytest.mark.parametrize(("answer", "batch"), [("resume", 100), ("close", 100), ("close", 2)])
 async def test_a_closing_behind_content_is_told_of_to_whoever_suspended(
-    network: Story, answer: str
+    network: Story, answer: str, batch: int
 ) -> None:
-    vendor, partner, work = await at_work(network)
+    """`batch`: the content before the closing may be more than one call takes."""
+    vendor, partner, work = await at_work(network, message_batch=batch)
     await suspend(partner, work)
-    await vendor.say(await vendor.ticket_of(work), "Последнее слово")
+    for words in ("Раз", "Два", "Три", "Последнее слово"):
+        await vendor.say(await vendor.ticket_of(work), words)
     await close(vendor, work)
     await network.pass_time(minutes=20)
     assert "Последнее слово" not in await texts(partner, work)
