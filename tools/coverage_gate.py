@@ -20,11 +20,13 @@ GROUPS: Final = {
     "actions of the exchange": tuple(
         f"hub/actions/{name}.py"
         for name in (
+            "applying",
             "effects",
             "epochs",
             "inbox",
             "incoming",
             "keyring",
+            "merging",
             "outbox",
             "outgoing",
             "peer_keys",

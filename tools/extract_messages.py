@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from typing import Any, BinaryIO, Final
 
 from jinja2 import Environment, nodes
+from ruamel.yaml import YAML
 
 ERRORS = frozenset(
     {
@@ -32,6 +33,9 @@ ERRORS = frozenset(
 ALARMS = frozenset({"alarm"})
 """Functions whose fifth argument is a message id."""
 
+FINDINGS = frozenset({"Finding"})
+"""What a check found: its third argument is a message id."""
+
 TABLES = frozenset(
     {
         "_BAD_ADDRESS",
@@ -46,6 +50,7 @@ TABLES = frozenset(
         "NOT_PUBLIC",
         "TOO_BIG",
         "told",
+        "need_told",
         "TERM_LABELS",
         "DIRECTION_LABELS",
     }
@@ -53,7 +58,19 @@ TABLES = frozenset(
 """Names whose assigned texts are message ids."""
 
 _PLACE = (
-    dict.fromkeys(("_", "N_", "gettext"), 0) | dict.fromkeys(ERRORS, 1) | dict.fromkeys(ALARMS, 4)
+    dict.fromkeys(("_", "N_", "gettext"), 0)
+    | dict.fromkeys(ERRORS, 1)
+    | dict.fromkeys(FINDINGS, 2)
+    | dict.fromkeys(ALARMS, 4)
+    | {
+        "Unfit": 0,
+        "BadExpression": 0,
+        "Told": 0,
+        "mistake": 1,
+        "Unsafe": 2,
+        "_at": 2,
+        "Mistake": 3,
+    }
 )
 """At which argument of which call a message id stands."""
 
@@ -126,6 +143,40 @@ def unreadable(source: str) -> list[tuple[int, str]]:
         and len(node.args) > 1
         and not list(_texts(node.args[1]))
     ]
+
+
+# --- descriptions of foreign desks ------------------------------------------------------------
+
+_SAID_BY_DESCRIPTIONS: Final = frozenset(
+    {"title", "notes", "label", "hint", "what", "told", "cure", "need_told", "note"}
+)
+"""Keys of connectors/desks/*.yaml whose texts people read."""
+
+
+def extract_description(
+    fileobj: BinaryIO, keywords: Any, comment_tags: Any, options: Any
+) -> Iterator[Found]:
+    """Every text for people in the description of a desk, with its line."""
+    tree = YAML(typ="rt", pure=True).load(fileobj.read().decode("utf-8"))
+    for part in ("title", "notes", "tried", "settings", "secrets", "checks", "create", "comment",
+                 "attach", "change"):  # fmt: skip
+        if part in tree:
+            yield from _described(tree, part)
+
+
+def _described(inside: Any, key: Any) -> Iterator[Found]:
+    value = inside[key]
+    if isinstance(value, str):
+        if key in _SAID_BY_DESCRIPTIONS and not value.startswith("https://"):
+            yield inside.lc.key(key)[0] + 1, "_", str(value), []
+    elif isinstance(value, dict):
+        for name in value:
+            # What a request carries is the desk's: its `title` is no text of ours.
+            if key not in ("query", "headers", "json", "form", "multipart", "save"):
+                yield from _described(value, name)
+    elif isinstance(value, list):
+        for index in range(len(value)):
+            yield from _described(value, index)
 
 
 # --- templates ------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ TARGETS: Final = {  # name → its share of the time
     "readers": 3,
     "payloads": 1,
     "headers": 1,
+    "letters": 3,
     "door": 3,
 }
 MAX_INPUT: Final = 4096

@@ -1,4 +1,4 @@
-"""Changes of JSON that keep it JSON: what random bytes hardly ever reach.
+"""Changes of JSON that keep it JSON, and of letters: what random bytes hardly ever reach.
 
 Every choice comes from one `random.Random`, so a seed makes the same inputs again.
 """
@@ -117,6 +117,69 @@ def _text(text: str, chance: random.Random) -> str:
             text * 30,
         )
     )
+
+
+ODD_LINES: Final = (
+    b"From: a@b.example, c@d.example",
+    b"From: =?utf-8?q?a=0Ab?= <a@b.example>",
+    b'From: "a@b.example" <x@evil.example>',
+    b"From: (((((a))))) g:a@b.example;",
+    b"Subject: =?utf-16?b?AAAA?= =?x?q?=FF?=",
+    b"Subject: =?utf-8?b?0J/RgNC40LLQtdGC?=",
+    b"Content-Type: multipart/mixed; boundary=b",
+    b"Content-Type: multipart/report; report-type=delivery-status; boundary=b",
+    b"Content-Type: message/delivery-status",
+    b"Content-Type: message/rfc822",
+    b"Content-Type: text/html; charset=utf-7",
+    b'Content-Type: text/plain; charset="unicode_escape"',
+    b"Content-Type: application/x; name*0*=utf-8''%FF; name*2=b; name*=x''y''z",
+    b"Content-Transfer-Encoding: base64",
+    b"Content-Transfer-Encoding: quoted-printable",
+    b"Content-Transfer-Encoding: x-uuencode",
+    b"Content-ID: <a>",
+    b"Date: Mon, 99 Feb 99999 99:99:99 +9999",
+    b"Auto-Submitted: auto-replied",
+    b"Return-Path: <>",
+    b"References: <a@b> <c@d>",
+    b"Authentication-Results: mx.plus.example; dmarc=pass (((x)",
+    b"--b",
+    b"--b--",
+    b"",
+    b" folded",
+    b"> > quoted",
+    b"On Mon, 1 Jan 2024 at 10:00 A <a@b.example> wrote:",
+    b"begin 644 x",
+    b"<img src=cid:a><table><tr><td>x<td>y",
+    b"\x00\xff\xfe",
+    b"\xd0\x9a\xe2\x80\xa8",
+)
+
+
+def changed_letter(
+    data: bytes, max_size: int, seed: int, by_bytes: Callable[[bytes, int], bytes]
+) -> bytes:
+    """The letter with a few of its lines changed, or (half the time) its bytes."""
+    chance = random.Random(seed)
+    if chance.random() < 0.5:
+        return by_bytes(data, max_size)
+    lines = data.split(b"\n")
+    for _ in range(chance.choice((1, 1, 2, 3, 8))):
+        at, other = chance.randrange(len(lines)), chance.randrange(len(lines))
+        match chance.randrange(6):
+            case 0:
+                lines.insert(at, chance.choice(ODD_LINES))
+            case 1:
+                lines[at] = chance.choice(ODD_LINES)
+            case 2 if len(lines) > 1:
+                del lines[at]
+            case 3:
+                lines[at:at] = lines[other : other + 5]
+            case 4:
+                lines[at], lines[other] = lines[other], lines[at]
+            case _:
+                lines[at] = by_bytes(lines[at], max(1, min(200, max_size)))
+    made = b"\n".join(lines)
+    return made if len(made) <= max_size else by_bytes(data, max_size)
 
 
 def _places(whole: list[Any]) -> list[Place]:

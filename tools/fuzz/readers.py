@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from hub.domain.correspondence import Known, judge
 from hub.errors import Refused, Untrusted
 from hub.mail import parse as letters
+from hub.mail import reader, reading, standing
 from hub.protocol import (
     agreement,
     audit,
@@ -54,13 +56,21 @@ def text_of(data: bytes) -> str:
 # --- letters --------------------------------------------------------------------------------
 
 
+_STRANGE: Final = Known(None, False, False, None, False, False, False)
+
+
 def read_letter(data: bytes) -> None:
-    """A letter, whatever the bytes are; what it says can be stored and shown."""
+    """A letter, whatever the bytes are: what it says can be told, stored and shown, and judged."""
     letter = letters.parse(data, lambda _n, _data: "")
-    for text in (letter.subject, letter.text, letter.words, letter.said_from):
+    for text in (letter.subject, letter.text, letter.words, letter.said_from, letter.html):
         text.encode()
     if any(not ch.isprintable() for ch in letter.subject):
         raise Finding("a control in a subject")
+    told = json.loads(json.dumps(reading.told(letter)))
+    _same(letter, reader.letter_of(told))
+    judged = judge(letter, standing.told(letter, "mx.plus.example"), _STRANGE)
+    if judged.answer and letter.automatic is not None:
+        raise Finding("a program would be answered")
 
 
 def letter_seeds() -> list[bytes]:

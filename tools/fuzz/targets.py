@@ -15,7 +15,12 @@ from typing import Final, Protocol
 
 import atheris
 
-_GUIDES: Final = ["hub", "http_sf", "http_message_signatures"]  # whose branches are counted
+_GUIDES: Final = [
+    "hub",
+    "http_sf",
+    "http_message_signatures",
+    "email",
+]  # whose branches are counted
 
 with atheris.instrument_imports(include=_GUIDES):
     from hub.errors import HubError
@@ -90,6 +95,8 @@ def make(name: str) -> Target:
             return Choice(readers.payload_readers())
         case "headers":
             return Plain(readers.read_headers, readers.header_seeds)
+        case "letters":
+            return Plain(readers.read_letter, readers.letter_seeds)
         case "door":
             with atheris.instrument_imports(include=_GUIDES):
                 from tools.fuzz.door import DoorTarget
@@ -101,6 +108,7 @@ def main(name: str, flags: list[str]) -> None:
     """Fuzz this target; never returns."""
     target = make(name)
     size = target.prefix
+    changed = mutations.changed_letter if name == "letters" else mutations.mutated
     seeds = sorted({seed for seed in target.seeds() if len(seed) <= 4096})
 
     def once(data: bytes) -> float:
@@ -119,7 +127,7 @@ def main(name: str, flags: list[str]) -> None:
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
         head, rest = data[:size], data[size:]
-        return head + mutations.mutated(rest, max_size - size, seed, atheris.Mutate)
+        return head + changed(rest, max_size - size, seed, atheris.Mutate)
 
     for seed in seeds:  # what is made only once is nobody's cost
         once(seed)

@@ -28,11 +28,13 @@ def kills(
     count: int,
     databases: tuple[str, str] = ("", ""),
     empty: tuple[str, str] = ("", ""),
+    *,
+    polling: bool = False,
 ) -> None:
     """Two nodes work while each is killed at point after point; `count` deaths in all."""
     chance = random.Random(seed)
-    passed = _counted(root / "counted", seed, empty)
-    with pair(root / "killed", seed, rate=_LINE_RATE, databases=databases) as two:
+    passed = _counted(root / "counted", seed, empty, polling=polling)
+    with pair(root / "killed", seed, rate=_LINE_RATE, databases=databases, polling=polling) as two:
         for node, counts in zip(two.nodes, passed, strict=True):
             node.deaths.extend(_orders(counts, chance, count // 2))
             node.kill()  # the next process has the first order
@@ -52,9 +54,11 @@ def kills(
             outcome.problems.append(f"only {two.kills()} of {count} kills")
 
 
-def _counted(root: Path, seed: int, databases: tuple[str, str]) -> list[Counter[str]]:
+def _counted(
+    root: Path, seed: int, databases: tuple[str, str], *, polling: bool
+) -> list[Counter[str]]:
     """How often each node passes each point in one round of every operation."""
-    with pair(root, seed, databases=databases) as two:
+    with pair(root, seed, databases=databases, polling=polling) as two:
         for node in two.nodes:
             node.stop()
             node.program = Program.COUNTING

@@ -70,6 +70,7 @@ class Node:
     database: str = ""  # a PostgreSQL address; else SQLite in the data directory
     port: int = field(default_factory=free_port)
     door: int = 0  # the port peers know: a proxy's, else our own
+    outbound_only: bool = False  # nobody can call it: it collects what is for it
     program: Program = Program.HUB
     deaths: deque[Death] = field(default_factory=deque)  # to come, in this order
     died: Counter[str] = field(default_factory=Counter)  # how processes ended, beside `stop`
@@ -126,7 +127,8 @@ class Node:
         """Run `hub init` once; its exit code."""
         listen = f"127.0.0.1:{self.port}"
         how = ("--name", self.name, "--url", self.url, "--listen", listen, "--json")
-        return self.run("init", *how, crash_at=crash_at)[0]
+        hidden = ("--outbound-only",) if self.outbound_only else ()
+        return self.run("init", *how, *hidden, crash_at=crash_at)[0]
 
     def start(self) -> None:
         """Serve, and serve again whenever the process dies, until `stop`."""

@@ -35,6 +35,7 @@ class Size:
 
     kills: int  # of a node on SQLite
     kills_postgres: int
+    kills_polling: int  # of a pair of which one cannot be called
     founding: int  # kills while a node is made, per database
     cuts: int
     control: int
@@ -46,11 +47,12 @@ class Size:
 
 
 SHORT: Final = Size(
-    kills=24, kills_postgres=8, founding=4, cuts=10, control=2, full=3, failovers=10, twice=3,
-    rounds=3, file_cuts=8,
+    kills=10, kills_postgres=4, kills_polling=6, founding=2, cuts=4, control=1, full=2,
+    failovers=4, twice=1, rounds=1, file_cuts=4,
 )  # fmt: skip
 LONG: Final = Size(
-    kills=300, kills_postgres=60, founding=40, cuts=200, control=5, full=30, failovers=100,
+    kills=300, kills_postgres=60, kills_polling=80,
+    founding=40, cuts=200, control=5, full=30, failovers=100,
     twice=20, rounds=30, file_cuts=150,
 )  # fmt: skip
 
@@ -121,8 +123,12 @@ def pair(
     databases: tuple[str, str] = ("", ""),
     data_of_a: Path | None = None,
     program_of_a: Program = Program.HUB,
+    polling: bool = False,
 ) -> Iterator[Pair]:
-    """Two founded nodes, served, with their proxies; all ended at the end."""
+    """Two founded nodes, served, with their proxies; all ended at the end.
+
+    `polling`: the second has no address and makes every call.
+    """
     root.mkdir(parents=True, exist_ok=True)
     nodes = []
     for name, data, database in zip(
@@ -130,6 +136,7 @@ def pair(
     ):
         nodes.append(Node(name, data, root / "log", database=database, door=free_port()))
     nodes[0].program = program_of_a
+    nodes[1].outbound_only = polling
     doors = [Proxy(node.door, node.port, seed + n, rate) for n, node in enumerate(nodes)]
     a, b = nodes
     try:
