@@ -37,8 +37,11 @@ from hub.storage.presence import open_presence
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from connectors.contract import Connector, Host
+    from hub.actions.custodian import Voices
     from hub.api.door import ApiContext
     from hub.api.door import ConfirmLink as Confirm
+    from hub.bridge.host import DeskHost
     from hub.console.door import ConsoleContext
     from hub.domain.agreement import Offer
     from hub.federation.client import GuardedTransport, PeerTransport
@@ -119,6 +122,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     from aiohttp import web
 
     from hub.api import server as api
+    from hub.bridge import hooks
     from hub.console import health, invitation
     from hub.console import server as console
     from hub.federation import server as federation
@@ -130,8 +134,64 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     api.add_routes(app, _api_context(hub, transport))
     invitation.add_routes(app, hub.account.name)
     health.add_routes(app, hub, settings.metrics.token_file)
+    hooks.add_routes(app, desk_host(hub, transport))
     console.add_routes(app, _console_context(hub, settings, transport))
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class DeskTemplate:
+    """A kind of desk there is a description for."""
+
+    name: str
+    title: str
+    text: str
+    tried: tuple[tuple[str, str], ...]  # against what, how
+
+
+def desk_templates() -> tuple[DeskTemplate, ...]:
+    """Every description a new desk can begin with."""
+    from connectors.registry import TEMPLATES, template
+    from connectors.rest.loading import load
+
+    found = []
+    for name in TEMPLATES:
+        text = template(name)
+        said = load(text, f"{name}.yaml")
+        tried = tuple((one.against, one.how) for one in said.tried)
+        found.append(DeskTemplate(name, said.title, text, tried))
+    return tuple(found)
+
+
+def desk_schema() -> str:
+    """The JSON Schema of a description."""
+    from importlib import resources
+
+    return (resources.files("connectors") / "desks" / "schema.json").read_text("utf-8")
+
+
+def desk_host(hub: Hub, transport: PeerTransport) -> DeskHost:
+    """Whoever speaks with foreign desks, with every kind of connector there is."""
+    from connectors.registry import described
+    from connectors.rest.source import BadDescription
+    from hub.bridge.host import DeskHost
+
+    def build(text: str, file: str, host: Host) -> tuple[str, tuple[str, ...], Connector]:
+        try:
+            description, connector = described(text, file, host)
+        except BadDescription as error:
+            raise Misconfigured(
+                "desk_invalid",
+                "{path}: {place}: {why}",
+                hint="hub connector check",
+                because=str(error),
+                path=file,
+                place=f"{error.mistakes[0].line}:{error.mistakes[0].column}",
+                why=error.mistakes[0].told,
+            ) from error
+        return description.desk, tuple(description.secrets), connector
+
+    return DeskHost(hub, transport, build)
 
 
 def web_runner(hub: Hub, settings: Settings, transport: PeerTransport) -> web.AppRunner:
@@ -268,6 +328,14 @@ async def _running(
         await hub.db.close()
 
 
+def voices() -> Voices:
+    """How partners without a node hear what we say, by the kind of their link."""
+    from hub.actions.mail_links import MailVoice
+    from hub.storage.links import LinkKind
+
+    return {LinkKind.MAIL: MailVoice()}
+
+
 def _cranks_of_doors(hub: Hub, transport: PeerTransport) -> tuple[Crank, ...]:
     """Doors alone, too, must go on with the keys that another process made."""
     from hub.workers.cranks import Keys
@@ -283,10 +351,13 @@ def _cranks(hub: Hub, transport: GuardedTransport, settings: Settings) -> tuple[
         Deliveries,
         Files,
         Handshakes,
+        HeldOffers,
         Inbox,
         Syncs,
         Timers,
     )
+    from hub.workers.custody import Custody
+    from hub.workers.desks import Desks
     from hub.workers.webhooks import Webhooks
 
     wait_s = min(MAX_WAIT_S, settings.network.total_timeout_s * _OF_TIMEOUT)
@@ -297,8 +368,11 @@ def _cranks(hub: Hub, transport: GuardedTransport, settings: Settings) -> tuple[
         Deliveries(hub, transport),
         Inbox(hub),
         Files(hub, transport),
+        Custody(hub, voices()),
         Webhooks(hub, transport),
+        Desks(hub, desk_host(hub, transport)),
         Handshakes(hub, transport),
+        HeldOffers(hub),
         Timers(hub),
         *_cranks_of_doors(hub, transport),
     )
@@ -309,7 +383,7 @@ async def _letters(
     hub: Hub, settings: Settings, env: Mapping[str, str], *, doors: bool, workers: bool
 ) -> AsyncIterator[tuple[str, int] | None]:
     """The mailboxes of the node, as long as this lasts; where its door for letters listens."""
-    from hub.mail import mailboxes
+    from hub.mail import mailboxes, profiles
     from hub.mail.house import MailHouse
     from hub.workers.loop import Mill
     from hub.workers.mail_cranks import Letters, Posts
@@ -318,7 +392,7 @@ async def _letters(
     if not boxes:
         yield None
         return
-    house = MailHouse(hub, boxes, env)
+    house = MailHouse(hub, boxes, env, profiles.load(settings.data))
     stop = asyncio.Event()
     mill: asyncio.Task[None] | None = None
     try:

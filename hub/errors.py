@@ -38,6 +38,11 @@ class HubError(Exception):
         self.facts: Mapping[str, Any] = facts
 
     @property
+    def message_id(self) -> str:
+        """`told` as it is kept: untranslated, with its places."""
+        return self._told
+
+    @property
     def told(self) -> str:
         """What happened and why, in the reader's language; safe for anyone."""
         return gettext(self._told).format(**self.facts)

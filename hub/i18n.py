@@ -17,9 +17,12 @@ from typing import Final
 
 LANGUAGES: Final = ("en", "ru")
 _language: ContextVar[str] = ContextVar("language", default="en")
-
-
 _LOCALE: Final = Path(__file__).parent / "locale"
+
+
+def N_(message: str) -> str:  # noqa: N802 - gettext's own name for this mark
+    """Mark a message id that is translated later, where it is shown."""
+    return message
 
 
 @cache

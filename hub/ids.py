@@ -36,13 +36,16 @@ SessionId = NewType("SessionId", str)  # ses_
 AccessLinkId = NewType("AccessLinkId", str)  # acl_
 WebhookId = NewType("WebhookId", str)  # whk_
 EventId = NewType("EventId", str)  # evt_
+DeskId = NewType("DeskId", str)  # dsk_
+PairId = NewType("PairId", str)  # dtk_
 
 PREFIXES: Final = frozenset(
     {
         *("tkt", "hnd", "lnk", "msg", "cmt", "att", "agt", "inv", "tok", "hop", "alr", "req"),
         *("cus", "sit", "ast", "con", "viw", "mac", "fld", "tea", "ses", "acl"),
         *("whk", "evt"),
-        *("let", "cor", "pst"),
+        *("let", "cor", "pst", "ntc"),
+        *("dsk", "dtk"),
     }
 )
 _SHAPE: Final = re.compile(r"[a-z]{3}_[0-9a-f]{32}")
@@ -65,6 +68,11 @@ def _spelled(prefix: str, milliseconds: int, middle: int, random: int) -> str:
     value = milliseconds << 80 | 0x7 << 76 | middle << 64  # version 7
     value |= 0b10 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF  # RFC 9562 variant
     return f"{prefix}_{value:032x}"
+
+
+def first_at(prefix: str, at: datetime) -> str:
+    """The smallest id of this kind that can be made at this time."""
+    return _spelled(prefix, int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF, 0, 0)
 
 
 def same(prefix: str, remote_id: str, digest: bytes) -> str:

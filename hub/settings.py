@@ -259,6 +259,9 @@ class Limits(_Section):
 
     # Strangers and links
     stranger_calls_per_minute: int = _limit(60, "unproven calls of one network (/24, /64)")
+    unproven_calls_per_minute_per_link: int = _limit(
+        120, "calls of one network in the name of one peer that prove to be somebody else's"
+    )
     link_requests_per_minute: int = _limit(120, "requests to be linked, of everybody together")
     networks_remembered: int = _limit(10_000, "networks whose calls we count, in memory")
     pending_links_per_domain: int = _limit(10, "links of one domain that wait to be confirmed")
