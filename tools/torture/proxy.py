@@ -45,6 +45,7 @@ class Proxy:
         """`rate` is the share of connections that suffer something."""
         self.rate = rate
         self.suffered: collections.Counter[Fault] = collections.Counter()
+        self.cut = 0  # answers that really ended before their end
         self._port, self._target = port, target
         self._chance = random.Random(seed)
         self._script: collections.deque[tuple[Fault, int]] = collections.deque()
@@ -67,13 +68,11 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._end_all)
 
     def next_ones(self, faults: Iterable[tuple[Fault, int]]) -> None:
-        """What the next connections suffer, and at which byte, before chance has its say."""
-        self._script.extend(faults)
+        """What the next connections suffer, and at which byte, before chance has its say.
 
-    @property
-    def scripted(self) -> int:
-        """How many of those have not come yet."""
-        return len(self._script)
+        What was said before and has not come is forgotten.
+        """
+        self._script = collections.deque(faults)
 
     def close(self) -> None:
         """Let go of the address."""
@@ -154,6 +153,7 @@ class Proxy:
                 await asyncio.sleep(self._chance.random() ** 3 * 0.5)
             reached = passed + len(chunk) > at
             if fault in {Fault.CUT_REQUEST, Fault.CUT_REPLY} and reached:
+                self.cut += fault is Fault.CUT_REPLY
                 writer.write(chunk[: at - passed])
                 await writer.drain()
                 return
