@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -38,63 +38,76 @@ SHOWN_MAX: Final = 100
 _BURNS: Final = timedelta(hours=4)
 _BACK: Final = timedelta(days=14)
 Waits = Sequence[tuple[str, str | None]]  # subject and ticket of each
+News = tuple[Kind, str, str | None]  # kind, subject, ticket
 
 
 async def run(hub: Hub) -> None:
     """Look for everybody whose time has come, and queue the letters that are due."""
     now = hub.now()
-
-    def query(connection: Connection) -> list[AgentId]:
-        if resets.held_since(connection) is not None:
-            return []
-        return notices.to_look(connection, now - PACE)
-
-    for agent_id in await hub.db.read(query):
-        await hub.db.write(partial(_look, hub=hub, agent_id=agent_id, now=now))
+    looked = await hub.db.read(partial(_look, now=now))
+    for agent_id, found in looked.items():
+        if found:
+            await hub.db.write(partial(_tell, hub=hub, agent_id=agent_id, found=found, now=now))
+    if looked:
+        await hub.db.write(lambda tx: notices.looked(tx, looked, now))
     for agent_id in await hub.db.read(notices.to_mail):
         await hub.db.write(partial(_mail, hub=hub, agent_id=agent_id, now=now))
+
+
+async def forget(hub: Hub) -> None:
+    """Drop what people were told so long ago that it waits no more, or waits anew."""
+    await hub.db.write(lambda tx: notices.forget_before(tx, hub.now() - KEPT))
 
 
 # --- what waits -----------------------------------------------------------------------------
 
 
-def _look(tx: Tx, hub: Hub, agent_id: AgentId, now: datetime) -> None:
+def _look(connection: Connection, now: datetime) -> dict[AgentId, list[News]]:
+    """What waits for everybody whose time has come and was not told; nearly always nothing.
+
+    Reading only: a look at every lane of every agent is no reason to hold up who writes.
+    """
+    if resets.held_since(connection) is not None:
+        return {}
+    looked = {}
+    for agent_id in notices.to_look(connection, now - PACE):
+        agent = agents.find(connection, agent_id)
+        assert agent is not None  # agents are disabled, never deleted
+        looked[agent_id] = _untold(connection, agent_id, _waiting(connection, agent, now))
+    return looked
+
+
+def _untold(connection: Connection, agent_id: AgentId, found: Iterable[News]) -> list[News]:
+    some = list(dict.fromkeys(found))
+    told = notices.told(connection, agent_id, {subject for _kind, subject, _ticket in some})
+    return [one for one in some if one[:2] not in told]
+
+
+def _tell(tx: Tx, hub: Hub, agent_id: AgentId, found: list[News], now: datetime) -> None:
     notices.lock(tx, agent_id)
-    agent = agents.find(tx.connection, agent_id)
-    if agent is None or agent.disabled_at is not None:
-        return
     there = notices.standing(tx.connection, agent_id)
     first = there.looked_at is None
-    found = _waiting(tx.connection, agent, now)
-    subjects = {subject for some in found.values() for subject, _ticket in some}
-    told = notices.told(tx.connection, agent_id, subjects)
     made = []
-    for kind, some in found.items():
+    for kind, subject, ticket_id in _untold(tx.connection, agent_id, found):
         by_mail = there.choices.wants(kind, Way.MAIL) and not first
-        for subject, ticket_id in dict.fromkeys(some):
-            if (kind, subject) in told:
-                continue
-            made.append(
-                Notice(
-                    id=hub.new_id("ntc", now),
-                    agent_id=agent_id,
-                    kind=kind,
-                    subject=subject,
-                    ticket_id=None if ticket_id is None else TicketId(ticket_id),
-                    at=now,
-                    shown=there.choices.wants(kind, Way.APP) and not first,
-                    mail=Mail.WAITS if by_mail else Mail.NONE,
-                    read_at=None,
-                )
+        made.append(
+            Notice(
+                id=hub.new_id("ntc", now),
+                agent_id=agent_id,
+                kind=kind,
+                subject=subject,
+                ticket_id=None if ticket_id is None else TicketId(ticket_id),
+                at=now,
+                shown=there.choices.wants(kind, Way.APP) and not first,
+                mail=Mail.WAITS if by_mail else Mail.NONE,
+                read_at=None,
             )
+        )
     notices.add(tx, made)
-    notices.forget(tx, agent_id, now - KEPT)
-    notices.keep(tx, agent_id, there.choices, looked_at=now)
 
 
-def _waiting(connection: Connection, agent: Agent, now: datetime) -> dict[Kind, Waits]:
+def _waiting(connection: Connection, agent: Agent, now: datetime) -> Iterator[News]:
     """What waits for this person now, with a subject that changes when it waits anew."""
-    found: dict[Kind, Waits] = {}
     some: Waits
     most = LOOKED_AT
 
@@ -112,7 +125,7 @@ def _waiting(connection: Connection, agent: Agent, now: datetime) -> dict[Kind, 
                 some = [(f"{one}:{at.isoformat()}", one) for one, at in spoken.items()]
             case Kind.DEADLINE:
                 burning = ticket_lists.burning(connection, agent.id, now + _BURNS, most)
-                lines = ticket_lists.by_ids(connection, burning)
+                lines = ticket_lists.by_ids(connection, burning) if burning else {}
                 some = [(f"{one}:{lines[one].due_at}", one) for one in burning]
             case Kind.RETURNED:
                 left = ticket_lists.left_alone(connection, agent.id, most)
@@ -121,13 +134,15 @@ def _waiting(connection: Connection, agent: Agent, now: datetime) -> dict[Kind, 
                 some = _by_step(connection, stand(Party.PRINCIPAL, State.RESOLVED))
             case Kind.ALARM:
                 some = [(str(one.id), None) for one in audit.open_alerts(connection)[:most]]
-        found[kind] = some
-    return found
+        for subject, ticket_id in some:
+            yield kind, subject, ticket_id
 
 
 def _by_step(connection: Connection, places: Iterable[tuple[str, str]]) -> Waits:
     """Each hand-off with the moment of its last step: the same state may come again."""
     pairs = list(places)
+    if not pairs:
+        return []
     stood = handoffs.of_tickets(connection, {ticket for ticket, _handoff in pairs})
     since = {str(one.id): one.since.isoformat() for one in stood}
     return [(f"{handoff}:{since[handoff]}", ticket) for ticket, handoff in pairs]

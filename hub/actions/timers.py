@@ -37,7 +37,13 @@ ANSWERS_KEPT: Final = timedelta(days=2)  # for repeated API requests
 
 
 async def run(hub: Hub) -> None:
-    """Do everything that is due now, each in its own transaction.
+    """Do everything that is due now, each in its own transaction; then `tidy`."""
+    await act(hub)
+    await tidy(hub)
+
+
+async def act(hub: Hub) -> None:
+    """Do what somebody waits for, now that its time has come.
 
     Nothing on a link that a restore is still bringing up to date: it may have been done before.
     """
@@ -51,13 +57,18 @@ async def run(hub: Hub) -> None:
     await collecting.watch(hub)
     await suspicions.write_down(hub)
     await audit.sign_by_the_hour(hub)
-    await hub.db.write(lambda tx: agents.forget_answers_before(tx, hub.now() - ANSWERS_KEPT))
     await holds.look(hub)
     await notices.run(hub)
     await erasures.sweep(hub)
     await retention.prune(hub)
     await retention.collect(hub)
+
+
+async def tidy(hub: Hub) -> None:
+    """Drop what nobody asks for any more. Nobody waits for it: once an hour is often enough."""
+    await hub.db.write(lambda tx: agents.forget_answers_before(tx, hub.now() - ANSWERS_KEPT))
     await retention.forget_personal(hub)
+    await notices.forget(hub)
     await webhooks.forget(hub)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from hub.ids import AgentId, TokenId
 from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of
 from hub.storage.tables import agents, api_tokens, idempotency_keys, team_members
 
 
@@ -70,12 +71,17 @@ def everyone(connection: Connection) -> list[Agent]:
     ]
 
 
+_NAMED: Final = Query(
+    select(*columns_of(agents, Agent)).where(
+        (agents.c.id == bindparam("name")) | (agents.c.email == bindparam("name"))
+    ),
+    Agent,
+)
+
+
 def find(connection: Connection, name: str) -> Agent | None:
     """The agent with this id or e-mail address, or None."""
-    row = connection.execute(
-        select(agents).where((agents.c.id == name) | (agents.c.email == name))
-    ).one_or_none()
-    return None if row is None else Agent(**row._mapping)
+    return _NAMED.one(connection, name=name)
 
 
 def change(tx: Tx, agent_id: str, **values: Any) -> None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, String, func, insert, select, type_coerce, update
+from sqlalchemy import Connection, String, bindparam, func, insert, select, type_coerce, update
 
 from hub.clock import Entropy
 from hub.ids import AlertId, new
 from hub.protocol.audit import Record, record_hash
-from hub.storage import counters
+from hub.storage import counters, statements
 from hub.storage.database import Tx
-from hub.storage.statements import columns_of
+from hub.storage.statements import Query, columns_of, itself, pair
 from hub.storage.tables import Instant, alerts, audit, audit_heads
 
 MADE: Final = "backup.made"
@@ -47,36 +47,36 @@ class Alert:
     seen_by: str | None = None  # what they are called
 
 
+_HEAD: Final[Query[tuple[int, str]]] = Query(
+    select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1), pair
+)
+_HASH: Final[Query[str]] = Query(
+    select(audit.c.hash).where(audit.c.seq == bindparam("seq")), itself
+)
+
+
 def append(tx: Tx, *, at: datetime, actor: str, event: str, **facts: Any) -> None:
     """Add a record. The counter row is locked, so the chain has one order."""
     last = counters.lock(tx, "audit")["audit"]
-    prev = (
-        tx.connection.execute(select(audit.c.hash).where(audit.c.seq == last)).scalar_one()
-        if last
-        else ""
-    )
+    prev = (_HASH.one(tx.connection, seq=last) or "") if last else ""
     seq = last + 1
     text = json.dumps(facts, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
-    tx.connection.execute(
-        insert(audit).values(
-            seq=seq,
-            at=at,
-            actor=actor,
-            event=event,
-            facts=text,
-            prev=prev,
-            hash=record_hash(seq, at, actor, event, text, prev),
-        )
-    )
+    row = {
+        "seq": seq,
+        "at": at,
+        "actor": actor,
+        "event": event,
+        "facts": text,
+        "prev": prev,
+        "hash": record_hash(seq, at, actor, event, text, prev),
+    }
+    statements.add(tx, audit, row)
     counters.put(tx, "audit", seq)
 
 
 def head(connection: Connection) -> tuple[int, str]:
     """Number and hash of the last record; (0, "") before the first."""
-    row = connection.execute(
-        select(audit.c.seq, audit.c.hash).order_by(audit.c.seq.desc()).limit(1)
-    ).one_or_none()
-    return (0, "") if row is None else (row.seq, row.hash)
+    return _HEAD.one(connection) or (0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +197,15 @@ def everything(connection: Connection) -> Iterator[Record]:
         yield Record(**row._mapping)
 
 
+_LAST_SIGNED: Final = Query(
+    select(*columns_of(audit_heads, StoredHead)).order_by(audit_heads.c.seq.desc()).limit(1),
+    StoredHead,
+)
+
+
 def last_head(connection: Connection) -> StoredHead | None:
     """The head that was signed last."""
-    query = select(audit_heads).order_by(audit_heads.c.seq.desc()).limit(1)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else StoredHead(**row._mapping)
+    return _LAST_SIGNED.one(connection)
 
 
 def heads(connection: Connection) -> list[StoredHead]:
@@ -275,10 +279,17 @@ def resolve_alerts(tx: Tx, *, kind: str, subject: str, at: datetime) -> None:
     )
 
 
+_OPEN_ALERTS: Final = Query(
+    select(*columns_of(alerts, Alert))
+    .where(alerts.c.resolved_at.is_(None))
+    .order_by(alerts.c.id.desc()),
+    Alert,
+)
+
+
 def open_alerts(connection: Connection) -> list[Alert]:
     """Everything people must still see, newest first."""
-    query = select(alerts).where(alerts.c.resolved_at.is_(None)).order_by(alerts.c.id.desc())
-    return [Alert(**row._mapping) for row in connection.execute(query)]
+    return _OPEN_ALERTS.all(connection)
 
 
 def see_alerts(tx: Tx, ids: Collection[str], *, at: datetime, by: str) -> int:

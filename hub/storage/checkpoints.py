@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from hub.ids import HandoffId, LinkId, MessageId
 from hub.storage import statements
-from hub.storage.database import Tx, for_update
+from hub.storage.database import Tx
 from hub.storage.inbox import InboxState
-from hub.storage.statements import columns_of
+from hub.storage.statements import Query, columns_of
 from hub.storage.tables import checkpoints, differences, inbox, outbox, streams, witnesses
 
 
@@ -55,10 +55,18 @@ class Witness:
     at: datetime
 
 
+_ALL: Final = Query(select(*columns_of(checkpoints, Checkpoint)), Checkpoint)
+_OF_LINK: Final = Query(
+    select(*columns_of(checkpoints, Checkpoint)).where(
+        checkpoints.c.link_id == bindparam("link_id")
+    ),
+    Checkpoint,
+)
+
+
 def everyone(connection: Connection) -> dict[str, Checkpoint]:
     """How it goes, by link."""
-    found = connection.execute(select(*columns_of(checkpoints, Checkpoint)))
-    return {row.link_id: Checkpoint(**row._mapping) for row in found}
+    return {one.link_id: one for one in _ALL.all(connection)}
 
 
 def find(connection: Connection, link_id: str) -> Checkpoint | None:
@@ -71,10 +79,9 @@ def find(connection: Connection, link_id: str) -> Checkpoint | None:
 
 def lock(tx: Tx, link_id: LinkId, next_at: datetime) -> Checkpoint:
     """The same, locked; planned for `next_at` if nothing was planned yet."""
-    query = select(*columns_of(checkpoints, Checkpoint)).where(checkpoints.c.link_id == link_id)
-    row = tx.connection.execute(for_update(tx, query)).one_or_none()
-    if row is not None:
-        return Checkpoint(**row._mapping)
+    known = _OF_LINK.lock(tx, link_id=link_id)
+    if known is not None:
+        return known
     fresh = Checkpoint(link_id, next_at, 0, 0, None, None, 0, 0)
     statements.add_record(tx, checkpoints, fresh)
     return fresh

@@ -7,21 +7,29 @@ at once.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from sqlalchemy import Connection, select
 
 from hub.storage import statements
-from hub.storage.database import Tx, for_update
+from hub.storage.database import Tx
+from hub.storage.statements import Query, one_of, pair
 from hub.storage.tables import counters
 
 
 def lock(tx: Tx, *names: str) -> dict[str, int]:
     """The last numbers given out under these names, locked until the commit."""
-    query = (
+    return dict(_of_names(tuple(sorted(names))).lock_all(tx))
+
+
+@lru_cache
+def _of_names(names: tuple[str, ...]) -> Query[tuple[str, int]]:
+    return Query(
         select(counters.c.name, counters.c.value)
-        .where(counters.c.name.in_(names))
-        .order_by(counters.c.name)
+        .where(one_of(counters.c.name, names))
+        .order_by(counters.c.name),
+        pair,
     )
-    return {row.name: row.value for row in tx.connection.execute(for_update(tx, query))}
 
 
 def last(connection: Connection, name: str) -> int:

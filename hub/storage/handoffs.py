@@ -14,7 +14,7 @@ from hub.errors import NotFound
 from hub.ids import HandoffId, HopId, LinkId, TicketId
 from hub.storage import statements
 from hub.storage.database import Tx
-from hub.storage.statements import Query, columns_of, itself
+from hub.storage.statements import Query, columns_of, itself, one_of
 from hub.storage.tables import Instant, handoff_events, handoffs, hop_refs, hop_tokens, hops
 
 
@@ -129,6 +129,20 @@ _OF_TICKET: Final = Query(
     party=Party,
     state=State,
 )
+_OF_LINK: Final = Query(
+    _HANDOFF.where(handoffs.c.link_id == bindparam("link_id")).order_by(handoffs.c.id),
+    Handoff,
+    party=Party,
+    state=State,
+)
+_OPEN_OF_LINK: Final = Query(
+    _HANDOFF.where(
+        handoffs.c.link_id == bindparam("link_id"), ~one_of(handoffs.c.state, OVER)
+    ).order_by(handoffs.c.id),
+    Handoff,
+    party=Party,
+    state=State,
+)
 _IN_STATE: Final = Query(
     _HANDOFF.where(handoffs.c.party == bindparam("party"), handoffs.c.state == bindparam("state")),
     Handoff,
@@ -182,6 +196,8 @@ def lock(tx: Tx, handoff_id: str) -> Handoff:
 
 def of_tickets(connection: Connection, ticket_ids: Collection[str]) -> list[Handoff]:
     """All hand-offs of these tickets, oldest first."""
+    if len(ticket_ids) == 1:
+        return of_ticket(connection, *ticket_ids)
     query = _HANDOFF.where(handoffs.c.ticket_id.in_(sorted(ticket_ids))).order_by(handoffs.c.id)
     return [_handoff(row) for row in connection.execute(query)]
 
@@ -198,10 +214,8 @@ def sides(connection: Connection, ticket_id: str) -> list[Side]:
 
 def of_link(connection: Connection, link_id: str, *, only_open: bool) -> list[Handoff]:
     """Hand-offs over one link, oldest first."""
-    query = select(handoffs).where(handoffs.c.link_id == link_id).order_by(handoffs.c.id)
-    if only_open:
-        query = query.where(handoffs.c.state.not_in(sorted(OVER)))
-    return [_handoff(row) for row in connection.execute(query)]
+    query = _OPEN_OF_LINK if only_open else _OF_LINK
+    return query.all(connection, link_id=link_id)
 
 
 def count_open(connection: Connection, link_id: str, party: Party) -> int:

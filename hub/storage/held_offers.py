@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from hub.ids import HandoffId, LinkId, TicketId
 from hub.storage.database import Tx, for_update
+from hub.storage.statements import Query, columns_of, itself
 from hub.storage.tables import held_offers
 
 
@@ -55,21 +56,24 @@ def of_ticket(connection: Connection, ticket_id: str) -> list[HeldOffer]:
     return [HeldOffer(**row._mapping) for row in found]
 
 
+_DUE: Final = Query(
+    select(*columns_of(held_offers, HeldOffer))
+    .where(held_offers.c.leaves_at <= bindparam("now", type_=held_offers.c.leaves_at.type))
+    .order_by(held_offers.c.leaves_at, held_offers.c.id)
+    .limit(bindparam("most")),
+    HeldOffer,
+)
+_NEXT_AT: Final[Query[datetime]] = Query(select(func.min(held_offers.c.leaves_at)), itself)
+
+
 def due(connection: Connection, now: datetime, most: int) -> list[HeldOffer]:
     """Those whose time has come."""
-    query = select(held_offers).where(held_offers.c.leaves_at <= now)
-    found = connection.execute(
-        query.order_by(held_offers.c.leaves_at, held_offers.c.id).limit(most)
-    )
-    return [HeldOffer(**row._mapping) for row in found]
+    return _DUE.all(connection, now=now, most=most)
 
 
 def next_at(connection: Connection) -> datetime | None:
     """When the next one leaves, or None."""
-    found: datetime | None = connection.execute(
-        select(func.min(held_offers.c.leaves_at))
-    ).scalar_one()
-    return found
+    return _NEXT_AT.one(connection)
 
 
 def leave_at(tx: Tx, handoff_id: str, at: datetime) -> None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, false, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, false, insert, literal, or_, select, update
 
 from hub.errors import NotFound
 from hub.ids import InvitationId, LinkId
@@ -256,14 +256,17 @@ def keys(connection: Connection, link_id: str) -> list[LinkKey]:
     return _KEYS.all(connection, link_id=link_id)
 
 
+_WAITING_FOR_KEYS_CALL: Final = Query(
+    select(links.c.id)
+    .where(links.c.keys_call, links.c.closed_at.is_(None), links.c.peer_base_url != literal(""))
+    .order_by(links.c.id),
+    LinkId,
+)
+
+
 def waiting_for_keys_call(connection: Connection) -> list[LinkId]:
     """Links whose peer we have to tell our keys by a call of its own; one that collects asks."""
-    query = (
-        select(links.c.id)
-        .where(links.c.keys_call, links.c.closed_at.is_(None), links.c.peer_base_url != "")
-        .order_by(links.c.id)
-    )
-    return [LinkId(one) for one in connection.execute(query).scalars()]
+    return _WAITING_FOR_KEYS_CALL.all(connection)
 
 
 def public_key(key: LinkKey) -> PublicKey:

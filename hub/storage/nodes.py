@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from hub.storage.database import Tx
-from hub.storage.statements import Query, columns_of, itself
+from hub.storage.statements import Query, columns_of, itself, pair
 from hub.storage.tables import counters, key_sets, node
 
 
@@ -30,6 +30,12 @@ class Node:
 
 
 _NODE: Final = Query(select(*columns_of(node, Node)), Node)
+
+
+_KEY_SETS: Final[Query[tuple[int, str]]] = Query(
+    select(key_sets.c.version, key_sets.c.jws).where(key_sets.c.node_id == bindparam("node_id")),
+    pair,
+)
 
 
 def find(connection: Connection) -> Node | None:
@@ -89,8 +95,7 @@ def keep_key_set(
 
 def key_sets_of(connection: Connection, node_id: str) -> dict[int, str]:
     """Every key set kept of this node (ours or a peer), by version."""
-    query = select(key_sets.c.version, key_sets.c.jws).where(key_sets.c.node_id == node_id)
-    return {row[0]: row[1] for row in connection.execute(query)}
+    return dict(_KEY_SETS.all(connection, node_id=node_id))
 
 
 def successions_of(connection: Connection, node_id: str) -> list[Sequence[str]]:

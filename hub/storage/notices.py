@@ -6,14 +6,15 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, literal, or_, select, update
 
 from hub.domain.notice import Choices, Digest, Kind, Way
 from hub.ids import AgentId, TicketId
 from hub.storage import statements
 from hub.storage.database import Tx, for_update
+from hub.storage.statements import Query, itself, one_of
 from hub.storage.tables import agents, notice_choices, notices, seen, tickets
 from hub.storage.ticket_lists import OPEN
 
@@ -83,38 +84,56 @@ def lock(tx: Tx, agent_id: str) -> None:
     tx.connection.execute(for_update(tx, select(agents.c.id).where(agents.c.id == agent_id)))
 
 
+def looked(tx: Tx, agent_ids: Collection[AgentId], now: datetime) -> None:
+    """It was looked for these people just now."""
+    for agent_id in agent_ids:
+        if statements.change(tx, notice_choices, {"agent_id": agent_id}, {"looked_at": now}) == 0:
+            keep(tx, agent_id, Choices(), looked_at=now)
+
+
+_TO_LOOK: Final = Query(
+    select(agents.c.id)
+    .outerjoin(notice_choices, notice_choices.c.agent_id == agents.c.id)
+    .where(
+        agents.c.disabled_at.is_(None),
+        or_(
+            notice_choices.c.looked_at.is_(None),
+            notice_choices.c.looked_at < bindparam("before", type_=notice_choices.c.looked_at.type),
+        ),
+    )
+    .order_by(agents.c.id),
+    AgentId,
+)
+_UNOPENED: Final[Query[str]] = Query(
+    select(tickets.c.id)
+    .outerjoin(
+        seen, (seen.c.ticket_id == tickets.c.id) & (seen.c.agent_id == bindparam("agent_id"))
+    )
+    .where(
+        tickets.c.assignee_id == bindparam("agent_id"),
+        one_of(tickets.c.status, OPEN),
+        seen.c.agent_id.is_(None),
+    )
+    .order_by(tickets.c.id.desc())
+    .limit(bindparam("most")),
+    itself,
+)
+
+
 def to_look(connection: Connection, before: datetime) -> list[AgentId]:
     """Our people for whom nobody looked since then."""
-    query = (
-        select(agents.c.id)
-        .outerjoin(notice_choices, notice_choices.c.agent_id == agents.c.id)
-        .where(
-            agents.c.disabled_at.is_(None),
-            or_(notice_choices.c.looked_at.is_(None), notice_choices.c.looked_at < before),
-        )
-        .order_by(agents.c.id)
-    )
-    return [AgentId(one) for one in connection.execute(query).scalars()]
+    return _TO_LOOK.all(connection, before=before)
 
 
 def unopened(connection: Connection, agent_id: str, most: int) -> list[str]:
     """Open tickets that became this person's and that they have never looked at."""
-    query = (
-        select(tickets.c.id)
-        .outerjoin(seen, (seen.c.ticket_id == tickets.c.id) & (seen.c.agent_id == agent_id))
-        .where(
-            tickets.c.assignee_id == agent_id,
-            tickets.c.status.in_(sorted(OPEN)),
-            seen.c.agent_id.is_(None),
-        )
-        .order_by(tickets.c.id.desc())
-        .limit(most)
-    )
-    return list(connection.execute(query).scalars())
+    return _UNOPENED.all(connection, agent_id=agent_id, most=most)
 
 
 def told(connection: Connection, agent_id: str, subjects: Collection[str]) -> set[tuple[str, str]]:
     """Those of these (kind, subject) of which this person was told."""
+    if not subjects:
+        return set()
     query = select(notices.c.kind, notices.c.subject).where(
         notices.c.agent_id == agent_id, notices.c.subject.in_(sorted(subjects))
     )
@@ -133,14 +152,14 @@ def _notice(row: Any) -> Notice:
     return Notice(**{**values, "kind": Kind(values["kind"]), "mail": Mail(values["mail"])})
 
 
-def to_mail(connection: Connection) -> dict[AgentId, datetime]:
-    """Whom a letter waits for, and since when."""
-    query = (
-        select(notices.c.agent_id, func.min(notices.c.at))
-        .where(notices.c.mail == Mail.WAITS)
-        .group_by(notices.c.agent_id)
-    )
-    return {AgentId(row[0]): row[1] for row in connection.execute(query)}
+_TO_MAIL: Final = Query(
+    select(notices.c.agent_id).where(notices.c.mail == literal(Mail.WAITS)).distinct(), AgentId
+)
+
+
+def to_mail(connection: Connection) -> list[AgentId]:
+    """Whom a letter waits for."""
+    return _TO_MAIL.all(connection)
 
 
 def waiting(connection: Connection, agent_id: str, most: int) -> list[Notice]:
@@ -182,7 +201,6 @@ def read(tx: Tx, agent_id: str, now: datetime) -> None:
     )
 
 
-def forget(tx: Tx, agent_id: str, before: datetime) -> None:
-    """What this person was told before then."""
-    old = (notices.c.agent_id == agent_id) & (notices.c.at < before)
-    tx.connection.execute(delete(notices).where(old))
+def forget_before(tx: Tx, before: datetime) -> None:
+    """What people were told before then."""
+    tx.connection.execute(delete(notices).where(notices.c.at < before))

@@ -12,6 +12,7 @@ from hub.storage import webhooks
 from hub.storage.database import Tx
 from hub.storage.links import AGREED, LinkState
 from hub.storage.posts import PostState
+from hub.storage.statements import Query, itself
 from hub.storage.tables import (
     access_links,
     api_tokens,
@@ -94,10 +95,12 @@ def begin_anew(tx: Tx, at: datetime) -> None:
     )
 
 
+_HELD_AT: Final[Query[datetime]] = Query(select(node.c.held_at), itself)
+
+
 def held_since(connection: Connection) -> datetime | None:
     """Since when mail and desks wait; None: they do not."""
-    found: datetime | None = connection.execute(select(node.c.held_at)).scalar_one()
-    return found
+    return _HELD_AT.one(connection)
 
 
 def let_go(tx: Tx) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, Table, delete, insert, or_, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.domain.delivery import DeliveryState
@@ -19,6 +19,7 @@ from hub.domain.handoff import OVER, Party, State
 from hub.storage.attachments import FileState
 from hub.storage.database import Tx
 from hub.storage.inbox import InboxState
+from hub.storage.statements import Query, columns_of, one_of
 from hub.storage.tables import (
     alerts,
     attachments,
@@ -55,25 +56,29 @@ class Ended:
     closed_at: datetime | None
 
 
+_TO_LOOK_AT: Final = Query(
+    select(*columns_of(handoffs, Ended))
+    .outerjoin(retention, retention.c.handoff_id == handoffs.c.id)
+    .where(
+        one_of(handoffs.c.state, OVER),
+        handoffs.c.since <= bindparam("before", type_=handoffs.c.since.type),
+        or_(
+            retention.c.look_at.is_(None),
+            retention.c.look_at <= bindparam("now", type_=retention.c.look_at.type),
+        ),
+        handoffs.c.ticket_id.not_in(select(legal_holds.c.ticket_id)),
+    )
+    .order_by(handoffs.c.since)
+    .limit(bindparam("most")),
+    Ended,
+    party=Party,
+    state=State,
+)
+
+
 def to_look_at(connection: Connection, now: datetime, before: datetime, most: int) -> list[Ended]:
     """Hand-offs that were over before then and whose turn it is."""
-    columns = [handoffs.c[name] for name in Ended.__dataclass_fields__]
-    query = (
-        select(*columns)
-        .outerjoin(retention, retention.c.handoff_id == handoffs.c.id)
-        .where(
-            handoffs.c.state.in_(sorted(OVER)),
-            handoffs.c.since <= before,
-            or_(retention.c.look_at.is_(None), retention.c.look_at <= now),
-            handoffs.c.ticket_id.not_in(select(legal_holds.c.ticket_id)),
-        )
-        .order_by(handoffs.c.since)
-        .limit(most)
-    )
-    return [
-        Ended(row[0], row[1], Party(row[2]), State(row[3]), *row[4:])
-        for row in connection.execute(query)
-    ]
+    return _TO_LOOK_AT.all(connection, now=now, before=before, most=most)
 
 
 def look_again(tx: Tx, handoff_id: str, at: datetime) -> None:

@@ -12,12 +12,23 @@ Errors are SQLAlchemy's on both ways.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, Generic, TypeVar
 
-from sqlalchemy import Column, Connection, Dialect, Select, Table, bindparam, insert, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Select,
+    Table,
+    bindparam,
+    insert,
+    literal,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.dml import UpdateBase
 from sqlalchemy.sql.elements import BindParameter
@@ -27,6 +38,8 @@ from hub.faults import fault
 from hub.storage.database import Tx
 
 R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
 Convert = Callable[[Any], Any]
 
 _DIRECT: Final = "sqlite"
@@ -159,10 +172,14 @@ class Query(Generic[R]):
 
     def lock(self, tx: Tx, **values: object) -> R | None:
         """The row, locked until the commit. SQLite has one writer and needs no lock."""
-        if self._prepared.plan(tx.connection) is not None:
-            return self.one(tx.connection, **values)
-        found = self._ordinary(tx.connection, self._locking, values)
+        found = self.lock_all(tx, **values)
         return found[0] if found else None
+
+    def lock_all(self, tx: Tx, **values: object) -> list[R]:
+        """Every row, locked until the commit in the order of the query."""
+        if self._prepared.plan(tx.connection) is not None:
+            return self.all(tx.connection, **values)
+        return self._ordinary(tx.connection, self._locking, values)
 
     def _ordinary(
         self, connection: Connection, statement: Select[Any], values: Mapping[str, object]
@@ -184,9 +201,19 @@ def columns_of(table: Table, kind: type[Any]) -> list[Column[Any]]:
     return [table.c[name] for name in kind.__dataclass_fields__]
 
 
+def one_of(column: Column[Any], values: Iterable[Any]) -> ColumnElement[bool]:
+    """That the column is one of these, known when the statement is made."""
+    return column.in_([literal(value, column.type) for value in sorted(values)])
+
+
 def itself(value: Any) -> Any:
     """What a row of one column becomes."""
     return value
+
+
+def pair(first: A, second: B) -> tuple[A, B]:
+    """What a row of two columns becomes."""
+    return first, second
 
 
 class Command:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, insert, select, update
 
-from hub.storage.database import Tx, for_update
+from hub.storage.database import Tx
+from hub.storage.statements import Query, columns_of
 from hub.storage.tables import suspicions
 
 STRANGERS = ""
@@ -28,11 +30,15 @@ class Suspicion:
     hour_count: int  # since `hour` began; 0 where the audit log has it
 
 
+_ALL: Final = Query(
+    select(*columns_of(suspicions, Suspicion)).order_by(suspicions.c.link_id, suspicions.c.kind),
+    Suspicion,
+)
+
+
 def lock_all(tx: Tx) -> dict[tuple[str, str], Suspicion]:
     """Every row by its link and kind, locked until the commit in the order of these."""
-    query = select(suspicions).order_by(suspicions.c.link_id, suspicions.c.kind)
-    found = (Suspicion(**row._mapping) for row in tx.connection.execute(for_update(tx, query)))
-    return {(one.link_id, one.kind): one for one in found}
+    return {(one.link_id, one.kind): one for one in _ALL.lock_all(tx)}
 
 
 def add(tx: Tx, one: Suspicion) -> None:

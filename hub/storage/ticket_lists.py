@@ -6,13 +6,27 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from hub.domain.comment import Role, Visibility
 from hub.domain.handoff import OVER, Party, State
 from hub.domain.ticket import TicketStatus
+from hub.storage.statements import Query, itself, one_of, pair
 from hub.storage.tables import comments, handoffs, seen, ticket_tags, tickets
 
 OPEN: Final = (
@@ -155,15 +169,30 @@ def by_ids(connection: Connection, ids: Collection[str]) -> dict[str, Line]:
 
 
 # --- lanes ----------------------------------------------------------------------------------
+# Looked at all day, for everybody: each is made once.
 
 
-def scope(agent_id: str | None) -> list[ColumnElement[bool]]:
-    """Open tickets that this agent answers for: their own and nobody's; None: everybody's."""
-    found: list[ColumnElement[bool]] = [tickets.c.status.in_(sorted(OPEN))]
-    if agent_id is not None:
-        mine = or_(tickets.c.assignee_id == agent_id, tickets.c.assignee_id.is_(None))
-        found.append(mine)
-    return found
+class Whose(StrEnum):
+    """Whose tickets a lane is about."""
+
+    MINE = "mine"  # one agent's and nobody's
+    ALL = "all"
+
+
+def _whose(agent_id: str | None) -> Whose:
+    return Whose.ALL if agent_id is None else Whose.MINE
+
+
+def _scope(whose: Whose) -> list[ColumnElement[bool]]:
+    """Open tickets that somebody answers for: their own and nobody's, or everybody's."""
+    return [one_of(tickets.c.status, OPEN), *_answering(whose)]
+
+
+def _answering(whose: Whose) -> list[ColumnElement[bool]]:
+    if whose is Whose.ALL:
+        return []
+    mine = tickets.c.assignee_id == bindparam("agent_id")
+    return [or_(mine, tickets.c.assignee_id.is_(None))]
 
 
 def in_handoff(
@@ -174,96 +203,127 @@ def in_handoff(
     most: int,
 ) -> list[tuple[str, str]]:
     """(ticket, hand-off) where our side of one stands so, the longest waiting first."""
-    query = (
+    query = _in_handoff(_whose(agent_id), party, tuple(states))
+    return query.all(connection, agent_id=agent_id, most=most)
+
+
+@lru_cache
+def _in_handoff(whose: Whose, party: Party, states: tuple[State, ...]) -> Query[tuple[str, str]]:
+    return Query(
         select(handoffs.c.ticket_id, handoffs.c.id)
         .join(tickets, tickets.c.id == handoffs.c.ticket_id)
         .where(
-            handoffs.c.state.in_(sorted(states)),
-            handoffs.c.party == party,
+            one_of(handoffs.c.state, states),
+            handoffs.c.party == literal(party),
             handoffs.c.detached_at.is_(None),
-            *scope(agent_id),
+            *_scope(whose),
         )
         .order_by(handoffs.c.since)
-        .limit(most)
+        .limit(bindparam("most")),
+        pair,
     )
-    return [(row.ticket_id, row.id) for row in connection.execute(query)]
 
 
 def left_alone(connection: Connection, agent_id: str | None, most: int) -> list[tuple[str, str]]:
     """(ticket, hand-off) that the contractor ended, and nobody else has the work since."""
+    return _left_alone(_whose(agent_id)).all(connection, agent_id=agent_id, most=most)
+
+
+@lru_cache
+def _left_alone(whose: Whose) -> Query[tuple[str, str]]:
     other = handoffs.alias()
     taken = exists().where(
         other.c.ticket_id == handoffs.c.ticket_id,
-        other.c.party == Party.PRINCIPAL,
-        or_(other.c.state.not_in(sorted(OVER)), other.c.since > handoffs.c.since),
+        other.c.party == literal(Party.PRINCIPAL),
+        or_(~one_of(other.c.state, OVER), other.c.since > handoffs.c.since),
     )
-    query = (
+    return Query(
         select(handoffs.c.ticket_id, handoffs.c.id)
         .join(tickets, tickets.c.id == handoffs.c.ticket_id)
         .where(
-            handoffs.c.state.in_((State.DECLINED, State.HANDED_BACK)),
-            handoffs.c.party == Party.PRINCIPAL,
+            one_of(handoffs.c.state, (State.DECLINED, State.HANDED_BACK)),
+            handoffs.c.party == literal(Party.PRINCIPAL),
             ~taken,
-            *scope(agent_id),
+            *_scope(whose),
         )
         .order_by(handoffs.c.since)
-        .limit(most)
+        .limit(bindparam("most")),
+        pair,
     )
-    return [(row.ticket_id, row.id) for row in connection.execute(query)]
 
 
 def unrated(
     connection: Connection, agent_id: str | None, since: datetime, most: int
 ) -> list[tuple[str, str]]:
     """(ticket, hand-off) confirmed or closed lately, and not rated."""
-    mine = [] if agent_id is None else [scope(agent_id)[1]]
-    query = (
+    query = _unrated(_whose(agent_id))
+    return query.all(connection, agent_id=agent_id, since=since, most=most)
+
+
+@lru_cache
+def _unrated(whose: Whose) -> Query[tuple[str, str]]:
+    return Query(
         select(handoffs.c.ticket_id, handoffs.c.id)
         .join(tickets, tickets.c.id == handoffs.c.ticket_id)
         .where(
-            handoffs.c.state.in_((State.CONFIRMED, State.CLOSED)),
-            handoffs.c.party == Party.PRINCIPAL,
+            one_of(handoffs.c.state, (State.CONFIRMED, State.CLOSED)),
+            handoffs.c.party == literal(Party.PRINCIPAL),
             handoffs.c.score.is_(None),
-            handoffs.c.since > since,
-            *mine,
+            handoffs.c.since > bindparam("since", type_=handoffs.c.since.type),
+            *_answering(whose),
         )
         .order_by(handoffs.c.since)
-        .limit(most)
+        .limit(bindparam("most")),
+        pair,
     )
-    return [(row.ticket_id, row.id) for row in connection.execute(query)]
 
 
 def burning(connection: Connection, agent_id: str | None, before: datetime, most: int) -> list[str]:
     """Tickets whose deadline is over or near, the nearest first."""
-    query = (
+    return _burning(_whose(agent_id)).all(connection, agent_id=agent_id, before=before, most=most)
+
+
+@lru_cache
+def _burning(whose: Whose) -> Query[str]:
+    return Query(
         select(tickets.c.id)
         .where(
-            tickets.c.due_at < before,
-            tickets.c.status != TicketStatus.RESOLVED,
-            *scope(agent_id),
+            tickets.c.due_at < bindparam("before", type_=tickets.c.due_at.type),
+            tickets.c.status != literal(TicketStatus.RESOLVED),
+            *_scope(whose),
         )
         .order_by(tickets.c.due_at)
-        .limit(most)
+        .limit(bindparam("most")),
+        itself,
     )
-    return list(connection.execute(query).scalars())
 
 
 def replies(
     connection: Connection, agent_id: str | None, reader: str, since: datetime, most: int
 ) -> dict[str, datetime]:
     """Tickets where somebody outside spoke after the reader looked and after we spoke: when."""
-    outside = or_(comments.c.origin_handoff_id.is_not(None), comments.c.role == Role.REQUESTER)
+    query = _replies(_whose(agent_id))
+    values = {"agent_id": agent_id, "reader": reader, "since": since, "most": most}
+    return dict(query.all(connection, **values))
+
+
+@lru_cache
+def _replies(whose: Whose) -> Query[tuple[str, datetime]]:
+    outside = or_(
+        comments.c.origin_handoff_id.is_not(None), comments.c.role == literal(Role.REQUESTER)
+    )
     from_outside = func.max(case((outside, comments.c.at)))
     from_us = func.max(case((~outside, comments.c.at)))
-    query = (
+    looked = and_(seen.c.ticket_id == tickets.c.id, seen.c.agent_id == bindparam("reader"))
+    return Query(
         select(comments.c.ticket_id, from_outside.label("at"))
         .join(tickets, tickets.c.id == comments.c.ticket_id)
-        .outerjoin(seen, and_(seen.c.ticket_id == tickets.c.id, seen.c.agent_id == reader))
+        .outerjoin(seen, looked)
         .where(
-            comments.c.visibility != Visibility.INTERNAL,
+            comments.c.visibility != literal(Visibility.INTERNAL),
             comments.c.redacted_at.is_(None),
-            comments.c.at > since,
-            *scope(agent_id),
+            comments.c.at > bindparam("since", type_=comments.c.at.type),
+            *_scope(whose),
         )
         .group_by(comments.c.ticket_id, seen.c.at)
         .having(
@@ -272,9 +332,9 @@ def replies(
             or_(from_us.is_(None), from_outside > from_us),
         )
         .order_by(from_outside)
-        .limit(most)
+        .limit(bindparam("most")),
+        pair,
     )
-    return {row.ticket_id: row.at for row in connection.execute(query)}
 
 
 def visits(connection: Connection, agent_id: str, start: datetime, end: datetime) -> list[Line]:

@@ -335,6 +335,9 @@ class HeldOffers:
         return await holding.let_go(self._hub)
 
 
+_TIDIED_EVERY: Final = timedelta(hours=1)
+
+
 class Timers:
     """What happens by itself when its time comes."""
 
@@ -342,8 +345,13 @@ class Timers:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
+        self._tidied_at: datetime | None = None
 
     async def turn(self) -> datetime | None:
         """Do what is due."""
-        await timers.run(self._hub)
+        now = self._hub.now()
+        await timers.act(self._hub)
+        if self._tidied_at is None or now - self._tidied_at >= _TIDIED_EVERY:
+            await timers.tidy(self._hub)
+            self._tidied_at = now
         return self._hub.now() + timedelta(seconds=30)
