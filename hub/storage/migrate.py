@@ -34,10 +34,11 @@ def _config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection) -> None:
-    from alembic import command
-
     _refuse_newer(connection)
-    command.upgrade(_config(connection), "head")
+    if _revision(connection) != HEAD:
+        from alembic import command
+
+        command.upgrade(_config(connection), "head")
     guards.put_up(connection)  # whatever a migration did to the tables
     search.put_up(connection)
 
