@@ -64,6 +64,11 @@ def ready() -> dict[str, Path]:
     return {path.stem: path for path in sorted(READY.glob("*.yaml"))}
 
 
+def read_ready(name: str) -> Profile:
+    """The profile of this name that comes with the hub; its addresses are examples."""
+    return yaml_files.shaped(yaml_files.read(ready()[name]), Profile, _SHAPES)
+
+
 def read(path: Path) -> Profile:
     """The profile of a file, with what it takes over from the one it is like.
 

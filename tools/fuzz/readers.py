@@ -10,13 +10,18 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from hub.domain.correspondence import Known, judge
+from hub.domain.letter import Letter
 from hub.errors import Refused, Untrusted
 from hub.mail import parse as letters
-from hub.mail import reader, reading, standing
+from hub.mail import profiles, reader, reading, standing
+from hub.mail.desk_reading import by_profile
+from hub.mail.profile import Profile, Recognise
 from hub.protocol import (
     agreement,
     audit,
@@ -57,11 +62,45 @@ def text_of(data: bytes) -> str:
 
 
 _STRANGE: Final = Known(None, False, False, None, False, False, False)
+_ITS_TICKET: Final = replace(_STRANGE, desk_ticket=True)
+
+
+@cache
+def _desks() -> tuple[Profile, ...]:
+    """The profiles that come with the hub; here each of them takes any letter for its own."""
+    anybody = Recognise(senders=("*",))
+    found = (profiles.read_ready(name) for name in profiles.ready())
+    return tuple(one.model_copy(update={"recognise": anybody}) for one in found)
 
 
 def read_letter(data: bytes) -> None:
     """A letter, whatever the bytes are: what it says can be told, stored and shown, and judged."""
     letter = letters.parse(data, lambda _n, _data: "")
+    _read_by_anybody(letter)
+    desks = _desks()
+    _read_by_desk(desks[len(data) % len(desks)], letter)
+
+
+def _read_by_desk(profile: Profile, letter: Letter) -> None:
+    """What a profile finds is in one line each, and survives being told like the letter."""
+    desk = by_profile([profile], letter)
+    if desk is None:
+        raise Finding("a profile for every letter does not know this one")
+    if desk.too_slow:
+        raise Finding(f"the patterns of {profile.name} take too long")
+    for text in (desk.number, desk.title, desk.site, desk.contact, desk.phone, desk.answer_subject):
+        if text and not text.isprintable():
+            raise Finding(f"a control in what {profile.name} finds: {text!r}")
+    desk.text.encode()
+    found = replace(letter, desk=desk)
+    _same(found, reader.letter_of(json.loads(json.dumps(reading.told(found)))))
+    for known in (_STRANGE, _ITS_TICKET):
+        judged = judge(found, standing.told(found, "mx.plus.example"), known)
+        if judged.answer:
+            raise Finding("a desk would be answered")
+
+
+def _read_by_anybody(letter: Letter) -> None:
     for text in (letter.subject, letter.text, letter.words, letter.said_from, letter.html):
         text.encode()
     if any(not ch.isprintable() for ch in letter.subject):
@@ -74,9 +113,13 @@ def read_letter(data: bytes) -> None:
 
 
 def letter_seeds() -> list[bytes]:
-    """One letter of each mail program, and the broken ones of the corpora."""
+    """One letter of each mail program, those of desks, and the broken ones of the corpora."""
     samples = Path(__file__).resolve().parents[2] / "tests" / "mail" / "samples"
-    folders = [LETTERS / "set-of-emails" / "maildir", LETTERS / "mail-parser-malformed"]
+    folders = [
+        profiles.READY,
+        LETTERS / "set-of-emails" / "maildir",
+        LETTERS / "mail-parser-malformed",
+    ]
     broken = [path for folder in folders for path in sorted(folder.rglob("*.eml"))]
     return [path.read_bytes() for path in [*sorted(samples.glob("*-01.eml")), *broken]]
 
