@@ -330,7 +330,7 @@ async def _running(
 
 def voices() -> Voices:
     """How partners without a node hear what we say, by the kind of their link."""
-    from hub.actions.mail_links import MailVoice
+    from hub.actions.mail_voice import MailVoice
     from hub.storage.links import LinkKind
 
     return {LinkKind.MAIL: MailVoice()}

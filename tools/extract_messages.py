@@ -51,7 +51,6 @@ TABLES = frozenset(
         "TOO_BIG",
         "told",
         "need_told",
-        "TERM_LABELS",
         "DIRECTION_LABELS",
     }
 )

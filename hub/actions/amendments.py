@@ -31,7 +31,7 @@ from hub.storage import audit, links, streams
 from hub.storage.agreements import Amendment
 from hub.storage.database import Tx
 from hub.storage.inbox import InboxRow
-from hub.storage.links import Link
+from hub.storage.links import Link, LinkKind
 from hub.storage.outbox import OutboxRow
 
 ALERT = "amendment"
@@ -49,7 +49,8 @@ async def propose(hub: Hub, actor: Actor, link_id: LinkId, offer: Offer) -> Amen
     def transaction(tx: Tx) -> Amendment:
         now = hub.now()
         link = relations.agreed(tx, link_id)
-        outgoing.check_node(link)
+        if link.kind is not LinkKind.MAIL:  # a letter asks its people: mail_terms.py
+            outgoing.check_node(link)
         for by_us in (True, False):
             if stored.waiting(tx.connection, link_id, by_us=by_us) is not None:
                 raise Conflict(

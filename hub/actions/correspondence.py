@@ -15,6 +15,7 @@ from typing import Final
 
 from hub.actions.context import Hub
 from hub.domain.letter import Address
+from hub.errors import Unavailable
 from hub.ids import TicketId
 from hub.storage import audit, correspondences, letters
 from hub.storage.correspondences import Correspondence
@@ -122,6 +123,16 @@ def first_mailbox(tx: Tx) -> str | None:
     """The mailbox from which letters go where no other is said; None: the node has none."""
     known = [one for one in letters.cursors(tx.connection) if one.folder == DEFAULT]
     return min(known, key=lambda one: one.uid).mailbox if known else None
+
+
+def mailbox_to_write_from(tx: Tx) -> str:
+    """The first mailbox. Raises Unavailable(mail_unavailable) where the node has none."""
+    found = first_mailbox(tx)
+    if found is None:
+        raise Unavailable(
+            "mail_unavailable", "This node has no mailbox, so it can write to nobody."
+        )
+    return found
 
 
 async def end(hub: Hub, actor_ref: str, thread_id: str) -> None:

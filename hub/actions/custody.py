@@ -1,7 +1,7 @@
 """A partner without a node: ours plays the partner's (decision 34).
 
 Such a link is one like any other: an agreement with two signatures, two streams of sealed
-messages, receipts, one table of states. The partner's half of it is sealed here with a key that
+messages, receipts, one table of states. The partner's half of it is sealed here with keys that
 we keep for this link alone, and the agreement says so: whoever reads the evidence sees whose word
 stands behind each signature. What the partner really said (a letter, a page it sent) is kept
 beside the message that it became.
@@ -22,20 +22,22 @@ from hub.actions.context import Actor, Hub
 from hub.actions.nodes import KEY_SET_VALIDITY
 from hub.domain.agreement import AsContractor, AsPrincipal, Offer, default_offer
 from hub.domain.permission import Permission
-from hub.errors import Conflict, Refused
+from hub.errors import Conflict, Refused, Unavailable
 from hub.ids import HandoffId, InvitationId, LinkId, MessageId
 from hub.protocol import agreement as agreements
 from hub.protocol import payloads, receipts, signing, strict_json
-from hub.protocol.agreement import AgreementParty
+from hub.protocol.agreement import Agreement, AgreementParty
 from hub.protocol.keys import KeyEntry, KeySet, KeyUse, PrivateKey, PublicKey, seal_key_set
 from hub.protocol.linking import MAX_OFFER
 from hub.protocol.message import Envelope
 from hub.protocol.receipts import Receipt
 from hub.storage import audit, custodies, links, outbox, streams
+from hub.storage import inbox as stored_inbox
 from hub.storage.custodies import Custody
 from hub.storage.database import Tx
 from hub.storage.links import Link, LinkKind, LinkState
 
+AGREED_TO: Final = "link.amended"
 CUSTODY: Final = "custody"
 """Member of the partner's offer, in the agreement: who seals its messages, and whose they are."""
 
@@ -115,7 +117,6 @@ def found_in(tx: Tx, hub: Hub, actor: Actor, wish: FoundLink, now: datetime) -> 
         agreement_hash=agreement.hash,
         revision=agreement.revision,
         our_signature=agreements.sign(agreement, hub.keys.identity),
-        # The identity key is not kept: after this signature nobody can change the keys.
         peer_signature=agreements.sign(agreement, identity),
         digits_confirmed_at=now,
         suspended_by_us=False,
@@ -131,6 +132,7 @@ def found_in(tx: Tx, hub: Hub, actor: Actor, wish: FoundLink, now: datetime) -> 
         Custody(
             link_id=link_id,
             message_key=hub.hide(message.to_pem(None)),
+            identity_key=hub.hide(identity.to_pem(None)),
             address=wish.address,
             language=wish.language,
             told_seq=0,
@@ -198,6 +200,9 @@ def say(
     then nothing was said.
     """
     link = links.lock(tx, link_id)
+    if stored_inbox.waits(tx.connection, link_id, AGREED_TO):
+        # Which revision of the agreement holds behind it is known when it is applied.
+        raise Unavailable("overloaded", "Something the partner said before is still on its way.")
     stream = streams.lock(tx, link_id)
     key = _message_key(tx, hub, link)
     kind = payloads.TYPES[type_]
@@ -216,7 +221,7 @@ def say(
         epoch=stream.in_epoch,
         seq=stream.in_seq + 1,
         prev=stream.in_head,
-        agreement=link.revision,
+        agreement=link.revision,  # what the partner agreed to holds in both streams at once
         ack=None if heard is None else (heard.seq, heard.hash),
         type=type_,
         must=kind.must,
@@ -244,6 +249,12 @@ def say(
     if taken.stopped is not None:
         raise taken.stopped
     return envelope.id
+
+
+def sign(tx: Tx, hub: Hub, link_id: LinkId, agreement: Agreement) -> str:
+    """The partner's signature of an agreement that it agreed to."""
+    pem = hub.reveal(custodies.get(tx.connection, link_id).identity_key)
+    return agreements.sign(agreement, PrivateKey.from_pem(pem, None))
 
 
 def _message_key(tx: Tx, hub: Hub, link: Link) -> PrivateKey:

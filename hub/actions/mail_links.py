@@ -6,7 +6,7 @@ was disclosed and sealed: nothing else can get into it. One hand-off is one thre
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -18,19 +18,16 @@ from hub.domain.handoff import State
 from hub.domain.letter import Address
 from hub.domain.mail_act import LASTS, MailAct, offered_in
 from hub.domain.permission import Permission
-from hub.errors import Refused, Unavailable
+from hub.errors import Refused
 from hub.i18n import LANGUAGES
-from hub.ids import HandoffId, LinkId, MessageId
-from hub.protocol.signing import read_data
-from hub.storage import correspondences, custodies, handoffs, inbox, mail_links, tickets
-from hub.storage import posts as stored_posts
+from hub.ids import HandoffId, LinkId
+from hub.storage import correspondences, custodies, mail_links, tickets
 from hub.storage.correspondences import Correspondence
 from hub.storage.custodies import Custody
-from hub.storage.database import Connection, Tx
+from hub.storage.database import Tx
 from hub.storage.handoffs import Handoff
 from hub.storage.links import Link, LinkKind
 from hub.storage.mail_links import ActLink, Testimony
-from hub.storage.outbox import OutboxRow
 
 ADDRESS_MAX: Final = 254  # RFC 5321 §4.5.3.1.3
 
@@ -40,20 +37,6 @@ _WITH_BUTTONS: Final = frozenset(
     {"handoff.offer", "handoff.update", "handoff.return", "comment.add", "message.rejected", NOTED}
 )
 """What the partner is told together with what it can do now."""
-
-SILENT: Final = frozenset(
-    {
-        "file.status",
-        "subcontract.notice",
-        "link.checkpoint",
-        "link.differences",
-        "link.keys",
-        "link.epoch",
-        "link.skip",
-        "handoff.retract_refused",
-    }
-)
-"""What only a node has a use for."""
 
 
 async def invite(
@@ -117,69 +100,6 @@ def _checked(address: str) -> str:
 # --- what the partner is written --------------------------------------------------------------
 
 
-class MailVoice:
-    """Tells by letter."""
-
-    def tell(self, tx: Tx, hub: Hub, link: Link, row: OutboxRow, now: datetime) -> None:
-        """Queue the letter that says it; answer for the partner what its node would."""
-        assert row.data is not None
-        said = read_data(row.data)
-        if row.type in SILENT:
-            return
-        if row.handoff_id is None:
-            self._of_link(tx, hub, link, row, said, now)
-            return
-        handoff = handoffs.find(tx.connection, row.handoff_id)
-        if handoff is None or handoff.link_id != link.id:
-            return  # it has moved to the partner's node
-        write(tx, hub, link, handoff, row.type, said, now, said_id=row.id)
-        if row.type == "handoff.cancel_request":
-            _grant(tx, hub, link, handoff, said, row.id, now)
-
-    def untold(self, connection: Connection, message_ids: Collection[str]) -> set[str]:
-        """Those whose letters no mail server has taken yet."""
-        return stored_posts.on_their_way(connection, message_ids)
-
-    def _of_link(
-        self,
-        tx: Tx,
-        hub: Hub,
-        link: Link,
-        row: OutboxRow,
-        said: Mapping[str, Any],
-        now: datetime,
-    ) -> None:
-        """What concerns the link is said in every thread that is open."""
-        if row.type == "message.rejected":
-            refused = inbox.find(tx.connection, said["ref_id"])
-            about = None if refused is None else refused.handoff_id
-            found = [] if about is None else [handoffs.find(tx.connection, about)]
-        else:
-            found = list(handoffs.of_link(tx.connection, link.id, only_open=True))
-        for handoff in found:
-            if handoff is not None:
-                write(tx, hub, link, handoff, row.type, said, now, said_id=row.id)
-        if row.type == "link.close" and link.closed_by_peer_at is None:
-            custody.say(tx, hub, link.id, "link.close", {}, now=now)
-
-
-def _grant(
-    tx: Tx,
-    hub: Hub,
-    link: Link,
-    handoff: Handoff,
-    said: Mapping[str, Any],
-    cause: MessageId,
-    now: datetime,
-) -> None:
-    """Called off: nobody there has to agree, as the agreement with mail links says."""
-    answer = {"from": handoff.state, "request_id": said["request_id"]}
-    message_id = custody.say(
-        tx, hub, link.id, "handoff.cancelled", answer, now=now, handoff_id=handoff.id, cause=cause
-    )
-    vouch(tx, link.id, handoff.id, message_id, "rule", {"rule": "cancel"}, now)
-
-
 def vouch(
     tx: Tx,
     link_id: LinkId,
@@ -225,7 +145,13 @@ def write(
         "number": number_of(tx, handoff),
         "due": _instant(handoff.due_requested),
         "state": str(state or handoff.state),
-        "acts": [[str(one), _act(tx, hub, link, handoff, kept, one, now, said_id)] for one in acts],
+        "acts": [
+            [
+                str(one),
+                act_link(tx, hub, link, kept, one, now, cause_id=said_id, handoff_id=handoff.id),
+            ]
+            for one in acts
+        ],
         "files": [
             [one["name"], one["media_type"], one["sha256"], one["size"]]
             for one in said.get("files", ())
@@ -264,16 +190,11 @@ def _thread(
     known = correspondences.of_handoff(tx.connection, handoff.id)
     if known is not None:
         return known
-    mailbox = correspondence.first_mailbox(tx)
-    if mailbox is None:
-        raise Unavailable(
-            "mail_unavailable", "This node has no mailbox, so it can write to nobody."
-        )
     return correspondence.begin(
         tx,
         hub,
         handoff.ticket_id,
-        mailbox,
+        correspondence.mailbox_to_write_from(tx),
         Address(kept.address, link.peer_name),
         language=kept.language,
         subject=str(said.get("title", "")),
@@ -282,17 +203,21 @@ def _thread(
     )
 
 
-def _act(
+def act_link(
     tx: Tx,
     hub: Hub,
     link: Link,
-    handoff: Handoff,
     kept: Custody,
     act: MailAct,
     now: datetime,
+    *,
     cause_id: str | None,
+    handoff_id: str = "",
 ) -> str:
-    """The id of a new link in a letter; its token is made of it when the letter is composed."""
+    """The id of a new link in a letter; its token is made of it when the letter is composed.
+
+    Without a hand-off it is about the link with the partner itself.
+    """
     act_id = hub.new_id("mac", now)
     mail_links.add_act(
         tx,
@@ -300,7 +225,7 @@ def _act(
             id=act_id,
             token_hash=correspondences.hashed(correspondence.act_token(hub, act_id)),
             link_id=link.id,
-            handoff_id=HandoffId(handoff.id),
+            handoff_id=HandoffId(handoff_id),
             act=act,
             address=kept.address,
             cause_id=cause_id,

@@ -69,6 +69,29 @@ def queue(
     return post
 
 
+def queue_to_partner(
+    tx: Tx,
+    hub: Hub,
+    mailbox: str,
+    address: str,
+    facts: dict[str, Any],
+    now: datetime,
+    *,
+    said_id: str | None = None,
+    answers: str | None = None,
+) -> Post:
+    """A letter to a partner without a node about no ticket of ours.
+
+    `answers` is a message of ours: the letter stands below the one that brought it.
+    """
+    before = None if answers is None else posts.that_said(tx.connection, answers)
+    told = {"answers": None if before is None else before.message_id, **facts}
+    post = _made(hub, PARTNER, mailbox, address, told, now, said_id=said_id)
+    posts.add(tx, post)
+    tx.wake(TOPIC)
+    return post
+
+
 _DONE: Final = frozenset({TicketStatus.RESOLVED, TicketStatus.CLOSED})
 
 

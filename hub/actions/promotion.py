@@ -36,6 +36,7 @@ from hub.domain.permission import Permission
 from hub.errors import Conflict, Refused
 from hub.ids import LinkId
 from hub.protocol import agreement as agreements
+from hub.storage import agreements as stored_agreements
 from hub.storage import attachments, audit, custodies, ground, handoffs, links, tickets
 from hub.storage import comments as stored_comments
 from hub.storage import inbox as stored_inbox
@@ -82,7 +83,7 @@ async def invite(hub: Hub, actor: Actor, link_id: LinkId) -> Invited:
     """
     permits.require(actor, Permission.LINKS_WRITE)
 
-    def found(tx: Tx) -> Link:
+    def found(tx: Tx) -> tuple[Link, str]:
         link = links.get(tx.connection, link_id)
         if link.kind is not LinkKind.MAIL:
             raise Conflict("not_by_mail", "{peer} does not take part by mail.", peer=link.peer_name)
@@ -93,11 +94,10 @@ async def invite(hub: Hub, actor: Actor, link_id: LinkId) -> Invited:
                 peer=link.peer_name,
                 state=link.state,
             )
-        return link
+        return link, stored_agreements.newest(tx.connection, link).text
 
-    link = await hub.db.write(found)
-    assert link.agreement is not None
-    ours = invitations.read_offer(agreements.parse(link.agreement).inviter_offer)
+    link, terms_now = await hub.db.write(found)
+    ours = invitations.read_offer(agreements.parse(terms_now).inviter_offer)
     return await invitations.invite(
         hub, actor, link.peer_name, offer=ours.scopes, continues=link.id
     )

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from hub.actions import amendments
-from hub.cli import output, session, words
+from hub.cli import output, session
 from hub.cli.grammar import Manner, argument, option, peer_names, verb
 from hub.cli.link import read_scopes
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.problems import BadWords
 from hub.cli.session import Session
-from hub.domain.agreement import DisclosureClass
-from hub.domain.disclosure import LABELS
 from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import amendments as views
-from hub.queries import names
+from hub.queries import names, term_words
 from hub.queries.amendments import AmendmentsView, AmendmentView
 
 
@@ -136,34 +132,7 @@ def _rows(peer: str, amendment: AmendmentView) -> list[tuple[str, str, str, str]
     """What a proposal changes, a line for each term."""
     rows = []
     for one in amendment.changes:
-        term = views.TERM_LABELS.get(one.term)
-        before, after = (_value(value) for value in (one.before, one.after))
-        if isinstance(one.before, list) and isinstance(one.after, list) and one.before:
-            gone = [f"-{_name(each)}" for each in one.before if each not in one.after]
-            come = [f"+{_name(each)}" for each in one.after if each not in one.before]
-            after = ", ".join([*come, *gone]) if one.after else after
-        rows.append(
-            (
-                _(views.DIRECTION_LABELS[one.direction]).format(peer=peer),
-                one.term if term is None else _(term),
-                before,
-                after,
-            )
-        )
+        direction = _(views.DIRECTION_LABELS[one.direction]).format(peer=peer)
+        told = term_words.said(direction, one.term, one.before, one.after)
+        rows.append((told.direction, told.term, told.before, told.after))
     return rows
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, bool):
-        return words.say("yes" if value else "no")
-    if isinstance(value, str):
-        return words.say(value)
-    if isinstance(value, Sequence):
-        return ", ".join(_name(each) for each in value) or "—"
-    return "—" if value is None else str(value)
-
-
-def _name(value: Any) -> str:
-    """A disclosure class in words; any other name as it is."""
-    known = value in list(DisclosureClass)
-    return _(LABELS[DisclosureClass(value)]) if known else str(value)

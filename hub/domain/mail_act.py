@@ -27,6 +27,8 @@ class MailAct(StrEnum):
     HAND_BACK = "hand_back"  # with a reason
     ETA = "eta"  # words: a new time of arrival
     ERASED = "erased"  # the partner deleted what it was asked to delete
+    AGREE = "agree"  # to other terms; this and the next are about the link
+    REFUSE = "refuse"
 
 
 _STEP: Final[Mapping[MailAct, Act]] = {
@@ -46,6 +48,8 @@ _ORDER: Final = (
     MailAct.ETA,
     MailAct.HAND_BACK,
 )
+OF_TERMS: Final = (MailAct.AGREE, MailAct.REFUSE)
+"""Those that answer a proposal to change the agreement; they are about no hand-off."""
 REASONED: Final = frozenset({MailAct.DECLINE, MailAct.HAND_BACK})
 """Those of which one says why."""
 TIMED: Final = frozenset({MailAct.ACCEPT, MailAct.ON_THE_WAY, MailAct.ETA})

@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from babel.dates import LOCALTZ, format_datetime
 
+from hub.domain.amendment import Change
 from hub.domain.mail_act import MailAct
 from hub.i18n import N_
 from hub.i18n import gettext as _
+from hub.queries import term_words
 
 Facts = Mapping[str, Any]
 
@@ -48,6 +50,8 @@ ACTS: Final[Mapping[MailAct, str]] = {
     MailAct.ETA: N_("New time of arrival"),
     MailAct.HAND_BACK: N_("Give back"),
     MailAct.ERASED: N_("We have deleted it"),
+    MailAct.AGREE: N_("Agree"),
+    MailAct.REFUSE: N_("Refuse"),
 }
 """What each link says; message ids."""
 
@@ -75,24 +79,32 @@ def worded(facts: Facts, language: str, base_url: str, tokens: Mapping[str, str]
         Button(_(ACTS[MailAct(act)]), f"{base_url}/p/{tokens[act_id]}")
         for act, act_id in facts["acts"]
     ]
+    of_terms = what in _OF_TERMS
     if buttons:
-        paragraphs = [
-            *paragraphs,
-            _(
-                "Choose below what you do. A page opens; nothing happens until you send it. You "
-                "can also reply to this letter: your words become a comment everybody in this "
-                "work sees."
-            ),
-        ]
-    number = str(facts["number"])
+        paragraphs = [*paragraphs, _(_CHOOSE_TERMS if of_terms else _CHOOSE)]
+    footer = _(_BELOW_TERMS if of_terms else _BELOW)
     return Worded(
         paragraphs=paragraphs,
         lines=[(label, text) for label, text in lines if text],
         buttons=buttons,
-        footer=_("Ticket {number} of {company}. Reply to this letter to answer.").format(
-            number=number, company=facts["from"]
-        ),
+        footer=footer.format(number=facts.get("number", ""), company=facts["from"]),
     )
+
+
+_OF_TERMS: Final = frozenset({"link.amend", "link.amend_withdrawn", "terms.answered"})
+"""Letters about the agreement: they belong to no ticket, and an answer to them is a new one."""
+
+_CHOOSE: Final = N_(
+    "Choose below what you do. A page opens; nothing happens until you send it. You "
+    "can also reply to this letter: your words become a comment everybody in this "
+    "work sees."
+)
+_CHOOSE_TERMS: Final = N_(
+    "Choose below. A page opens; nothing happens until you send it. Until you answer, everything "
+    "goes on as agreed before."
+)
+_BELOW: Final = N_("Ticket {number} of {company}. Reply to this letter to answer.")
+_BELOW_TERMS: Final = N_("Questions? Reply to this letter: it reaches the people of {company}.")
 
 
 Said = tuple[list[str], list[tuple[str, str]]]
@@ -165,7 +177,7 @@ def _sentence(text: str, *, reason: str = "") -> Callable[[Facts, Facts, str], S
 
     def say(facts: Facts, said: Facts, language: str) -> Said:
         due = _when(facts.get("due"), language)
-        begin = _(text).format(company=facts["from"], number=facts["number"], due=due)
+        begin = _(text).format(company=facts["from"], number=facts.get("number", ""), due=due)
         return [begin, str(said.get(reason, "")) if reason else ""], []
 
     return say
@@ -196,6 +208,28 @@ def _noted(facts: Facts, said: Facts, _language: str) -> Said:
         number=facts["number"], what=_(ACTS[MailAct(said["act"])])
     )
     return [begin, str(said["text"])], []
+
+
+def _proposed(facts: Facts, said: Facts, _language: str) -> Said:
+    begin = _("{company} would like to change the terms on which you work together.").format(
+        company=facts["from"]
+    )
+    found = term_words.to_the_invited(
+        str(facts["from"]), [Change(**one) for one in said["changes"]]
+    )
+    told = _("was: {before}; would be: {after}")
+    return [begin], [
+        (f"{one.term} ({one.direction})", told.format(before=one.before, after=one.after))
+        for one in found
+    ]
+
+
+def _answered(facts: Facts, said: Facts, _language: str) -> Said:
+    if said["act"] == MailAct.AGREE:
+        begin = _("You agreed: the new terms of {company} hold from now on.")
+    else:
+        begin = _("You did not agree: what you agreed with {company} before goes on.")
+    return [begin.format(company=facts["from"]), str(said["text"])], []
 
 
 def _moved(facts: Facts, said: Facts, _language: str) -> Said:
@@ -243,6 +277,11 @@ _SAYS: Final[Mapping[str, Callable[[Facts, Facts, str], Said]]] = {
     ),
     "link.resume": _sentence(N_("The exchange with {company} goes on.")),
     "link.close": _sentence(N_("{company} ends the exchange with you."), reason="reason"),
+    "link.amend": _proposed,
+    "link.amend_withdrawn": _sentence(
+        N_("{company} takes its proposal of other terms back. What was agreed goes on.")
+    ),
+    "terms.answered": _answered,
     "moved": _moved,
     "noted": _noted,
     "reminder.answer": _sentence(N_("{company} still waits for your answer to ticket {number}.")),
@@ -256,7 +295,7 @@ _SAYS: Final[Mapping[str, Callable[[Facts, Facts, str], Said]]] = {
 
 def plain(worded_: Worded, marker: str) -> str:
     """The letter as plain text."""
-    parts = [marker, *(one for one in worded_.paragraphs if one)]
+    parts = [one for one in (marker, *worded_.paragraphs) if one]
     if worded_.lines:
         parts.append("\n".join(f"{label}: {text}" for label, text in worded_.lines))
     if worded_.buttons:
@@ -270,6 +309,7 @@ def page(worded_: Worded, marker: str, language: str) -> str:
     def shown(text: str) -> str:
         return markup.escape(text).replace("\n", "<br>\n")
 
+    above = f'<div style="color:#667">{shown(marker)}</div>\n' if marker else ""
     body = "\n".join(f"<p>{shown(one)}</p>" for one in worded_.paragraphs if one)
     if worded_.lines:
         rows = "\n".join(
@@ -288,6 +328,6 @@ def page(worded_: Worded, marker: str, language: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="{markup.escape(language)}">'
         '<head><meta charset="utf-8"></head>'
-        f'<body>\n<div style="color:#667">{shown(marker)}</div>\n{body}\n'
+        f"<body>\n{above}{body}\n"
         f'<div style="color:#667">{shown(worded_.footer)}</div>\n</body></html>\n'
     )

@@ -103,6 +103,8 @@ class PostOffice:
                 raise Refused("address_changed", "This agent has another address now.")
             told = notice_letter.draft(self._hub, post, agent, mailbox)
             return self._signed(build(told), mailbox)
+        if post.kind == posts.PARTNER and post.correspondence_id is None:
+            return self._signed(build(self._about_terms(post, mailbox)), mailbox)
         thread = await posts.thread_of(self._hub, post)
         if thread is None:
             raise Refused("not_found", "There is no such letter.")
@@ -138,17 +140,45 @@ class PostOffice:
         self, post: Post, language: str, marker: str, left_out: list[str]
     ) -> tuple[str, str]:
         """What a partner without a node reads, plain and as a page."""
-        tokens = {
-            act_id: correspondence.act_token(self._hub, act_id)
-            for _act, act_id in post.facts["acts"]
-        }
-        letter = offers.worded(post.facts, language, self._hub.account.base_url, tokens)
+        letter = offers.worded(post.facts, language, self._hub.account.base_url, self._tokens(post))
         if left_out:
             letter = replace(
                 letter,
                 lines=[*letter.lines, (gettext("Too large for a letter"), ", ".join(left_out))],
             )
         return offers.plain(letter, marker), offers.page(letter, marker, language)
+
+    def _tokens(self, post: Post) -> dict[str, str]:
+        """Those of the links in this letter, by the id of each."""
+        return {
+            act_id: correspondence.act_token(self._hub, act_id)
+            for _act, act_id in post.facts["acts"]
+        }
+
+    def _about_terms(self, post: Post, mailbox: Mailbox) -> Draft:
+        """What a partner without a node reads about the agreement; it belongs to no ticket."""
+        language = str(post.facts["language"])
+        with reading_in(language):
+            letter = offers.worded(
+                post.facts, language, self._hub.account.base_url, self._tokens(post)
+            )
+            subject = gettext("Terms of working with {company}").format(company=post.facts["from"])
+            text = offers.plain(letter, "")
+            html = offers.page(letter, "", language)
+        return Draft(
+            sender=mailbox.address,
+            sender_name=mailbox.name or self._hub.account.name,
+            recipient=post.recipient,
+            subject=f"Re: {subject}" if post.facts.get("answers") else subject,
+            text=text,
+            html=html,
+            message_id=post.message_id,
+            at=post.made_at,
+            reply_to=mailbox.address,
+            answers=post.facts.get("answers"),
+            mark=correspondence.mark(self._hub),
+            hops=1,
+        )
 
     def _files(self, post: Post) -> tuple[list[Enclosed], list[str]]:
         enclosed, left_out, room = [], [], FILES_MAX

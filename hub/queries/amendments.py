@@ -17,33 +17,12 @@ from hub.storage.agreements import Amendment
 from hub.storage.database import Connection
 from hub.storage.links import Link
 
-TERM_LABELS: Final[Mapping[str, str]] = {
-    "hand_off": "hand-offs",
-    "services": "services",
-    "max_open": "open hand-offs at a time",
-    "disclose": "the principal shows",
-    "contractor_discloses": "the contractor shows",
-    "fields": "custom fields",
-    "max_file_bytes": "largest file, bytes",
-    "max_files": "files in one message",
-    "messages_per_minute": "messages a minute",
-    "subcontracting": "handing the work on",
-    "auto_accept_after_hours": "confirmed by silence after, hours",
-    "cancel": "cancelling",
-    "cancel_assess_hours": "answer to a cancel request within, hours",
-    "warranty_days": "warranty, days",
-    "relay_comments": "comments go along the chain",
-    "hop_limit": "hand-offs in a chain",
-    "message_batch": "messages in a batch",
-    "file_bytes": "largest file the node takes, bytes",
-}
-
 DIRECTION_LABELS: Final[Mapping[str, str]] = {
     "to_peer": "we → {peer}",
     "from_peer": "{peer} → we",
     "both": "both ways",
 }
-"""What may change, and whose side it is about: message ids."""
+"""Whose side a change is about: message ids."""
 
 
 @dataclass(frozen=True, slots=True)

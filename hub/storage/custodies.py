@@ -20,6 +20,7 @@ class Custody:
 
     link_id: LinkId
     message_key: str  # encrypted
+    identity_key: str  # encrypted
     address: str
     language: str
     told_seq: int

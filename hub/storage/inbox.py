@@ -159,6 +159,14 @@ def is_parked(connection: Connection, link_id: str, type_: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
+def waits(connection: Connection, link_id: str, type_: str) -> bool:
+    """Whether a message of this type is stored and not applied yet."""
+    query = select(inbox.c.seq).where(
+        inbox.c.link_id == link_id, inbox.c.state == InboxState.NEW, inbox.c.type == type_
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def settle(
     tx: Tx, link_id: str, seq: int, state: InboxState, at: datetime, error: str | None = None
 ) -> None:

@@ -23,6 +23,7 @@ from hub.storage.tables import (
     handoffs,
     links,
     mail_acts,
+    outbox,
     posts,
     reminders,
     testimonies,
@@ -119,13 +120,19 @@ def left_behind(connection: Connection, handoff_id: str, link_id: str) -> list[L
 
 def failed_letters(connection: Connection, link_id: str) -> int:
     """How many letters to the partner of this link did not arrive, and nobody has settled that."""
+    threads = (
+        select(correspondences.c.id)
+        .join(handoffs, handoffs.c.id == correspondences.c.handoff_id)
+        .where(handoffs.c.link_id == link_id)
+    )
+    about_the_link = select(outbox.c.id).where(
+        outbox.c.link_id == link_id, outbox.c.handoff_id.is_(None)
+    )
     query = (
         select(func.count())
         .select_from(posts)
-        .join(correspondences, correspondences.c.id == posts.c.correspondence_id)
-        .join(handoffs, handoffs.c.id == correspondences.c.handoff_id)
         .where(
-            handoffs.c.link_id == link_id,
+            posts.c.correspondence_id.in_(threads) | posts.c.said_id.in_(about_the_link),
             (posts.c.state == PostState.FAILED)
             | (posts.c.bounced_at.is_not(None) & (posts.c.state == PostState.SENT)),
         )

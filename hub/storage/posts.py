@@ -148,6 +148,13 @@ def on_their_way(connection: Connection, said_ids: Collection[str]) -> set[str]:
     return {str(one) for one in connection.execute(query).scalars()}
 
 
+def that_said(connection: Connection, message_id: str) -> Post | None:
+    """The first letter that carried this message of ours."""
+    query = select(posts).where(posts.c.said_id == message_id).order_by(posts.c.id)
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else _post(row)
+
+
 def of_comment(connection: Connection, comment_id: str) -> list[Post]:
     """The letters that carry this comment."""
     query = select(posts).where(posts.c.comment_id == comment_id).order_by(posts.c.id)

@@ -341,6 +341,7 @@ custodies = Table(
     # what our node keeps to play the node of a partner that has none (decision 34)
     Column("link_id", String(36), ForeignKey("links.id"), primary_key=True),
     Column("message_key", Text, nullable=False),  # seals what the partner says; encrypted
+    Column("identity_key", Text, nullable=False),  # signs what the partner agrees to; encrypted
     Column("address", Text, nullable=False),  # where the partner is reached instead
     Column("language", String(2), nullable=False),  # in which it is written to
     Column("told_seq", BigInteger, nullable=False),  # of ours: passed on up to here
@@ -1228,7 +1229,7 @@ mail_acts = Table(
     Column("id", String(36), primary_key=True),  # with our key it makes the token
     Column("token_hash", String(64), nullable=False, unique=True),  # SHA-256, hex
     Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
-    Column("handoff_id", String(36), nullable=False),
+    Column("handoff_id", String(36), nullable=False),  # empty: about the link
     Column("act", String(12), nullable=False),
     Column("address", Text, nullable=False),  # to whom it was sent
     Column("cause_id", String(36)),  # the message of ours that it answers, where it answers one
@@ -1245,7 +1246,7 @@ testimonies = Table(
     # on the strength of what our node sealed a message of a partner that has none
     Column("message_id", String(36), primary_key=True),
     Column("link_id", String(36), ForeignKey("links.id"), nullable=False),
-    Column("handoff_id", String(36), nullable=False),
+    Column("handoff_id", String(36), nullable=False),  # empty: about the link
     Column("way", String(8), nullable=False),  # letter | page | rule
     Column("letter_id", String(36)),
     Column("facts", JSON, nullable=False),

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from hub.actions import correspondence, handoffs, mail_links, tickets
+from hub.actions import correspondence, handoffs, invitations, mail_links, promotion, tickets
 from hub.actions.handoffs import OfferHandoff
 from hub.actions.tickets import NewTicket
+from hub.federation import linking
 from hub.storage import handoffs as stored
 from hub.storage import inbox, outbox, streams
 from tests.kit.console import Answer, Console, Person
+from tests.kit.network import Company
 from tests.mail.conftest import HELP, Desk, a_letter
 from tests.mail.post_office import Taken
 
@@ -136,6 +138,17 @@ class MailPartner:
         """The bytes of a letter that arrived, as we keep them."""
         with self.desk.hub.blobs.open(letter.sha256) as source:
             return source.read()
+
+    async def gets_a_node(self) -> Company:
+        """It installs a node and accepts the invitation made for its mail link."""
+        desk = self.desk
+        node = await desk.network.company("Мастер-Юг")
+        invited = await promotion.invite(desk.hub, desk.company.dispatcher, self.link_id)
+        there = await linking.accept(node.hub, node.transport, node.dispatcher, invited.code, None)
+        await invitations.confirm(node.hub, node.dispatcher, there.link.id)
+        await linking.exchange_signatures(node.hub, node.transport, there.link.id)
+        await self.settles()
+        return node
 
     async def handoff(self, handoff_id: str) -> Any:
         return await self.desk.hub.db.read(lambda c: stored.find(c, handoff_id))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hub.actions import comments, handoffs, invitations, outgoing, promotion, terms
+from hub.actions import comments, handoffs, outgoing, terms
 from hub.actions import tickets as our_tickets
 from hub.actions.comments import AddComment
 from hub.actions.handoffs import Particulars
@@ -14,7 +14,6 @@ from hub.actions.tickets import NewTicket
 from hub.domain import chain, disclosure
 from hub.domain.comment import Visibility
 from hub.domain.handoff import Act, Party
-from hub.federation import linking
 from hub.ids import HandoffId
 from hub.storage import attachments, links, tickets
 from hub.storage import comments as stored_comments
@@ -28,18 +27,6 @@ from tests.mail.partners import MailPartner, a_mail_partner
 async def partner(desk: Desk):
     async with a_mail_partner(desk) as made:
         yield made
-
-
-async def gets_a_node(partner: MailPartner) -> Company:
-    """The partner installs a node and accepts the invitation made for its mail link."""
-    desk = partner.desk
-    node = await desk.network.company("Мастер-Юг")
-    invited = await promotion.invite(desk.hub, desk.company.dispatcher, partner.link_id)
-    prepared = await linking.accept(node.hub, node.transport, node.dispatcher, invited.code, None)
-    await invitations.confirm(node.hub, node.dispatcher, prepared.link.id)
-    await linking.exchange_signatures(node.hub, node.transport, prepared.link.id)
-    await partner.settles()
-    return node
 
 
 async def of(company: Company, find: Any, *what: str) -> Any:
@@ -60,7 +47,7 @@ async def test_open_work_goes_on_in_the_partners_own_node(partner: MailPartner):
     before = [(one.author, one.body) for one in await desk.comments(ticket_id)]
     letters = len(partner.letters)
 
-    node = await gets_a_node(partner)
+    node = await partner.gets_a_node()
 
     for handoff_id, state in ((open_id, "in_progress"), (offered_id, "offered")):
         ours = await of(desk.company, stored.find, handoff_id)
@@ -107,7 +94,7 @@ async def test_open_work_goes_on_in_the_partners_own_node(partner: MailPartner):
 async def test_a_reply_after_the_move_is_for_our_eyes_and_acts_no_more(partner: MailPartner):
     ticket_id, handoff_id = await partner.is_offered()
     await partner.clicks("accept")
-    await gets_a_node(partner)
+    await partner.gets_a_node()
     letter = await partner.replies("Мы уже едем")
     assert letter.outcome == "reply"
     newest = (await partner.desk.comments(ticket_id))[-1]

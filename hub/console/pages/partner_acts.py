@@ -10,20 +10,25 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import BodyPartReader, MultipartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from hub.actions import files, mail_acts
+from hub.actions import files, mail_acts, mail_terms
 from hub.actions.files import NewFile
 from hub.actions.mail_acts import ActForm, Opened, Witness
+from hub.actions.mail_terms import OpenedTerms
 from hub.console.door import Answer, Open, Page, Redirect, Shown, Toast, Visit, page_for
 from hub.console.pages.files import sent
 from hub.domain.limits import network_of
 from hub.errors import HubError, NotFound, Refused, Untrusted
 from hub.i18n import gettext as _
 from hub.protocol import strict_json
+from hub.queries import term_words
+
+if TYPE_CHECKING:
+    from hub.storage.database import Connection
 
 _PER_MINUTE: Final = 60  # by one caller: a guess costs time, 128 bits cost all of it
 _FILES: Final = 20  # photos in one form
@@ -34,10 +39,15 @@ _PIECE: Final = 64 * 1024
 _FURTHEST: Final = timedelta(days=3 * 366)
 
 
-async def _enter(visit: Visit) -> Opened:
+async def _enter(visit: Visit) -> Opened | OpenedTerms:
     visit.paced("partner", _PER_MINUTE)
     token = visit.param("token")
-    return await visit.hub.db.read(lambda connection: mail_acts.enter(connection, visit.hub, token))
+
+    def enter(connection: Connection) -> Opened | OpenedTerms:
+        terms = mail_terms.enter(connection, visit.hub, token)
+        return terms or mail_acts.enter(connection, visit.hub, token)
+
+    return await visit.hub.db.read(enter)
 
 
 async def _show(visit: Visit) -> Answer:
@@ -49,7 +59,7 @@ async def _page(visit: Visit, error: HubError | None = None, typed: _Typed | Non
         opened = await _enter(visit)
     except NotFound as ended:
         return Shown("guest_ended.html", {"error": ended}, 404)
-    facts = {
+    facts: dict[str, object] = {
         "opened": opened,
         "token": visit.param("token"),
         "error": error,
@@ -57,6 +67,10 @@ async def _page(visit: Visit, error: HubError | None = None, typed: _Typed | Non
         "zone": visit.hub.now().astimezone(visit.zone).strftime("%Z"),
     }
     status = 200 if error is None else 409 if error.code in _LATE else 422
+    if isinstance(opened, OpenedTerms):
+        company = visit.hub.account.name
+        facts["rows"] = term_words.to_the_invited(company, opened.changes)
+        return Shown("partner_terms.html", facts, status)
     return Shown("partner_act.html", facts, status)
 
 
@@ -77,27 +91,38 @@ class _Typed:
 
 async def _send(visit: Visit) -> Answer:
     try:
-        await _enter(visit)
+        opened = await _enter(visit)
     except NotFound as ended:
         return Shown("guest_ended.html", {"error": ended}, 404)
     with visit.context.places.hold("bodies", visit.hub.limits.api_bodies_at_once):
         typed = await _read(visit)
+    token = visit.param("token")
+    witness = Witness(network_of(visit.address), visit.browser.name)
     try:
+        if isinstance(opened, OpenedTerms):
+            await mail_terms.answer(visit.hub, token, typed.word("text"), witness)
+            return _thanks(visit)
         form = ActForm(
             text=typed.word("text"),
             number=typed.word("number"),
             eta=_instant(visit, typed.word("eta")),
             files=typed.files,
         )
-        witness = Witness(network_of(visit.address), visit.browser.name)
-        done = await mail_acts.act(visit.hub, visit.param("token"), form, witness)
+        done = await mail_acts.act(visit.hub, token, form, witness)
     except HubError as error:
         return await _page(visit, error, typed)
-    back = visit.context.renderer.url("partner_act", token=visit.param("token"))
     if done.refused:
         said = _("It could not be taken: the work stands elsewhere.")
-        return Redirect(back, Toast(said, good=False))
-    return Redirect(back, Toast(_("Sent. Thank you.")))
+        return _back(visit, Toast(said, good=False))
+    return _thanks(visit)
+
+
+def _thanks(visit: Visit) -> Answer:
+    return _back(visit, Toast(_("Sent. Thank you.")))
+
+
+def _back(visit: Visit, toast: Toast) -> Answer:
+    return Redirect(visit.context.renderer.url("partner_act", token=visit.param("token")), toast)
 
 
 def _instant(visit: Visit, text: str) -> datetime | None:
@@ -167,7 +192,7 @@ async def _pieces(part: BodyPartReader) -> AsyncIterator[bytes]:
 
 async def _file(visit: Visit) -> Answer:
     opened, name = await _enter(visit), visit.param("file")
-    for one in opened.files:
+    for one in () if isinstance(opened, OpenedTerms) else opened.files:
         if one.id == name:
             return sent(visit.hub, one.sha256, one.name, one.media_type)
     raise NotFound("not_found", "There is nothing here.")

@@ -48,6 +48,7 @@ def upgrade() -> None:
         "custodies",
         sa.Column("link_id", sa.String(length=36), nullable=False),
         sa.Column("message_key", sa.Text(), nullable=False),
+        sa.Column("identity_key", sa.Text(), nullable=False),
         sa.Column("address", sa.Text(), nullable=False),
         sa.Column("language", sa.String(length=2), nullable=False),
         sa.Column("told_seq", sa.BigInteger(), nullable=False),
