@@ -44,6 +44,7 @@ class Assets:
             if path.suffix in _TYPES
         }
         self._icons: dict[str, str] = json.loads((root / "vendor" / "icons.json").read_text())
+        self._drawn: dict[tuple[str, str], Markup] = {}  # a list shows each a hundred times
 
     def path(self, name: str) -> str:
         """The address of this file's content."""
@@ -55,7 +56,16 @@ class Assets:
         return found if found is not None and found.digest == digest else None
 
     def icon(self, name: str, kind: str = "") -> Markup:
-        """A drawing that says nothing by itself: the word stands beside it."""
+        """A drawing that says nothing by itself: the word stands beside it.
+
+        `kind` comes from a template, so there are few of them.
+        """
+        drawn = self._drawn.get((name, kind))
+        if drawn is None:
+            drawn = self._drawn[name, kind] = self._draw(name, kind)
+        return drawn
+
+    def _draw(self, name: str, kind: str) -> Markup:
         fill = ("currentColor", "none") if name.endswith("-filled") else ("none", "currentColor")
         # What stands in it came with the release and was checked against its list.
         inner = Markup(self._icons[name])  # noqa: S704
