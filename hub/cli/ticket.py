@@ -37,7 +37,7 @@ from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.queries import names
 from hub.queries import tickets as views
-from hub.queries.tickets import HandoffView, TicketView
+from hub.queries.tickets import CommentView, HandoffView, TicketView
 
 P = TypeVar("P", Contact, Site, Asset, Requester)
 
@@ -240,7 +240,12 @@ def document(found: TicketView) -> dict[str, Any]:
         **output.members(found),
         "handoffs": [handoff_document(one) for one in found.handoffs],
         "comments": [
-            {**output.members(one), "attachments": list(one.attachments)} for one in found.comments
+            {
+                **output.members(one),
+                "attachments": list(one.attachments),
+                "undelivered": list(one.undelivered),
+            }
+            for one in found.comments
         ],
     }
 
@@ -329,7 +334,7 @@ def _parts(found: TicketView) -> list[output.Part]:
                         one.at,
                         f"{one.author} ({one.account})",
                         Word(one.visibility),
-                        _("(taken back)") if one.redacted else one.body,
+                        _("(taken back)") if one.redacted else _told(one),
                     )
                     for one in found.comments
                 ],
@@ -347,6 +352,14 @@ def _parts(found: TicketView) -> list[output.Part]:
             ),
         ]
     return parts
+
+
+def _told(one: CommentView) -> str:
+    """The words, and to whom they did not come."""
+    lost = _("(did not reach {address} by letter: {why})")
+    return "\n".join(
+        [one.body, *(lost.format(address=each.address, why=each.why) for each in one.undelivered)]
+    )
 
 
 def _story(one: HandoffView) -> str | None:

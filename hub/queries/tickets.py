@@ -21,7 +21,7 @@ from hub.domain.ticket import (
 from hub.errors import Conflict, NotFound
 from hub.ids import HandoffId, TicketId
 from hub.queries import checkpoints
-from hub.storage import attachments, comments, handoffs, links, tickets
+from hub.storage import attachments, comments, handoffs, links, posts, tickets
 from hub.storage.attachments import Attachment, FileState
 from hub.storage.database import Connection
 from hub.storage.handoffs import Handoff
@@ -98,6 +98,15 @@ class FileView:
 
 
 @dataclass(frozen=True, slots=True)
+class UndeliveredView:
+    """A letter that did not arrive."""
+
+    letter: str  # its id
+    address: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class CommentView:
     """A comment with its newest text."""
 
@@ -112,6 +121,7 @@ class CommentView:
     edited_at: datetime | None
     redacted: bool
     delivery: str | None  # how far it is on its way to peers; None where it goes to nobody
+    undelivered: Sequence[UndeliveredView]  # letters with it that did not arrive
     attachments: Sequence[FileView]
 
 
@@ -283,6 +293,7 @@ def _comments(
     connection: Connection, ticket: Ticket, files: Sequence[FileView]
 ) -> list[CommentView]:
     marks = comments.delivery_marks(connection, ticket.id)
+    returned = posts.undelivered(connection, ticket.id)
     return [
         CommentView(
             id=one.id,
@@ -296,6 +307,10 @@ def _comments(
             edited_at=one.edited_at,
             redacted=one.redacted_at is not None,
             delivery=marks.get(one.id),
+            undelivered=[
+                UndeliveredView(post.id, post.recipient, post.bounce or post.last_error or "")
+                for post in returned.get(one.id, ())
+            ],
             attachments=[file for file in files if file.comment == one.id],
         )
         # By when they were said, so that both companies read the same conversation; the order in

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from hub.storage.database import Tx, for_update
 from hub.storage.tables import posts
@@ -159,6 +159,26 @@ def of_comment(connection: Connection, comment_id: str) -> list[Post]:
     """The letters that carry this comment."""
     query = select(posts).where(posts.c.comment_id == comment_id).order_by(posts.c.id)
     return [_post(row) for row in connection.execute(query)]
+
+
+def undelivered(connection: Connection, ticket_id: str) -> dict[str, list[Post]]:
+    """The letters about this ticket that did not arrive and nobody has settled, by comment."""
+    query = (
+        select(posts)
+        .where(
+            posts.c.ticket_id == ticket_id,
+            posts.c.comment_id.is_not(None),
+            or_(
+                posts.c.state == PostState.FAILED,
+                and_(posts.c.state == PostState.SENT, posts.c.bounced_at.is_not(None)),
+            ),
+        )
+        .order_by(posts.c.id)
+    )
+    found: dict[str, list[Post]] = {}
+    for post in map(_post, connection.execute(query)):
+        found.setdefault(str(post.comment_id), []).append(post)
+    return found
 
 
 def count(connection: Connection, state: PostState) -> int:

@@ -40,6 +40,19 @@ class Taken:
         return str(part.get_content())
 
 
+def a_bounce(taken: Taken, said: str = "smtp; 552 mailbox full") -> bytes:
+    """The report of a mail server that could not deliver this letter after all."""
+    return (
+        "From: MAILER-DAEMON@mx.test.example\r\n"
+        f"To: {taken.sender}\r\nSubject: Undelivered\r\n"
+        "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+        "--b\r\n\r\nSorry\r\n"
+        "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n"
+        f"Final-Recipient: rfc822; {taken.recipients[0]}\r\nAction: failed\r\nStatus: 5.2.2\r\n"
+        f"Diagnostic-Code: {said}\r\n\r\n--b--\r\n"
+    ).encode()
+
+
 @dataclass
 class MailServer:
     """`faults` are taken one a connection: "" for none."""

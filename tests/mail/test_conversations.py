@@ -8,9 +8,10 @@ import pytest
 
 from hub.actions import erasures, files, letters
 from hub.domain.comment import Visibility
+from hub.queries import tickets as ticket_views
 from tests.kit.canary import Flock
 from tests.mail.conftest import HELP, Desk, a_letter
-from tests.mail.post_office import Taken
+from tests.mail.post_office import Taken, a_bounce
 
 
 def reply_to(taken: Taken) -> str:
@@ -276,20 +277,15 @@ async def test_a_bounce_is_shown_at_the_comment_that_failed(desk: Desk):
 
     ticket_id = await begun(desk)
     comment_id = await desk.says(ticket_id, "Мастер выехал.")
-    place = desk.sent[-1].sender
-    report = (
-        b"From: MAILER-DAEMON@romashka.example\r\nTo: "
-        + place.encode()
-        + b"\r\nSubject: Undelivered\r\n"
-        b"Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n--b\r\n\r\nSorry\r\n"
-        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n\r\n"
-        b"Final-Recipient: rfc822; anna@romashka.example\r\nAction: failed\r\nStatus: 5.2.2\r\n"
-        b"Diagnostic-Code: smtp; 552 mailbox full\r\n\r\n--b--\r\n"
-    )
-    letter = await desk.arrives(report, place, sender="")
+    returned = desk.sent[-1]
+    letter = await desk.arrives(a_bounce(returned), returned.sender, sender="")
     assert (letter.outcome, letter.ticket_id) == ("report", ticket_id)
     (post,) = await desk.hub.db.read(lambda connection: posts.of_comment(connection, comment_id))
     assert post.bounce == "smtp; 552 mailbox full"
+    shown = await desk.hub.db.read(lambda connection: ticket_views.show(connection, ticket_id))
+    assert [
+        (one.id, each.address, each.why) for one in shown.comments for each in one.undelivered
+    ] == [(comment_id, "anna@romashka.example", "smtp; 552 mailbox full")]
     assert any(one.kind == "letter_failed" for one in await desk.hub.db.read(audit.open_alerts))
     assert len(await desk.tickets()) == 1
 

@@ -27,6 +27,7 @@ from tests.cli.conftest import follows_schema, hub
 from tests.kit.canary import Flock
 from tests.mail.conftest import Desk
 from tests.mail.partners import PARTNER, MailPartner, a_mail_partner
+from tests.mail.post_office import a_bounce
 
 
 @pytest.fixture
@@ -273,6 +274,46 @@ async def test_a_letter_that_comes_back_is_shown_at_the_partner(partner: MailPar
     assert view.health == "overdue"
     (row,) = await partner.log(outbox)
     assert row.state == "received"  # nothing stands still behind a letter that was refused
+
+
+@pytest.mark.parametrize("refused_at_once", [True, False])
+@pytest.mark.one_database  # commands find their database by the node's configuration
+async def test_words_that_did_not_reach_the_partner_say_so_where_they_stand(
+    partner: MailPartner, refused_at_once: bool
+):
+    desk = partner.desk
+    ticket_id, _handoff = await partner.is_offered()
+    number = (await desk.ticket(ticket_id)).number
+    await desk.says(ticket_id, "Ключ у охраны.", Visibility.PUBLIC)
+    await partner.settles()
+    if refused_at_once:
+        desk.server.faults[:] = ["550"]
+    comment_id = await desk.says(ticket_id, "Код от двери 1234.", Visibility.PUBLIC)
+    await partner.settles()
+    if not refused_at_once:
+        returned = partner.letters[-1]
+        await desk.arrives(a_bounce(returned), returned.sender, sender="")
+    why = "550" if refused_at_once else "552 mailbox full"
+
+    def work() -> None:
+        ran = hub("ticket", "show", number, "--json", data=desk.company.settings.data)
+        follows_schema("ticket-show", ran.json)
+        lost = {one["id"]: one["undelivered"] for one in ran.json["comments"]}
+        ((at, (told,)),) = [(one, found) for one, found in lost.items() if found]
+        assert (at, told["address"]) == (comment_id, PARTNER)
+        assert why in told["why"]
+        read = hub("ticket", "show", number, data=desk.company.settings.data)
+        assert PARTNER in read.out
+
+    await asyncio.to_thread(work)
+    admin = await partner.console.person("admin")
+    page = await admin.read(f"/tickets/{number}")
+    assert page.count(PARTNER) >= 1
+    assert why in page
+    (post,) = [one for one in await desk.posts() if one.comment_id == comment_id]
+    assert f"/settings/letters/{post.id}" in (await admin.get(f"/tickets/{number}")).text
+    await desk.replay(post.id)
+    assert why not in await admin.read(f"/tickets/{number}")
 
 
 # --- what is left of it -----------------------------------------------------------------------
