@@ -68,11 +68,7 @@ async def add(hub: Hub, actor: Actor, wish: AddComment) -> CommentId:
             body=wish.body,
             format=wish.format,
             at=now,
-            rev=1,
-            edited_at=None,
-            redacted_at=None,
             reply_to=wish.reply_to,
-            origin_handoff_id=None,
         )
         comments.add(tx, comment)
         attached = files.attach_in(
@@ -304,10 +300,6 @@ def receive(
         body=said["body"],
         format=said["format"],
         at=parse_instant(said["at"]),
-        rev=1,
-        edited_at=None,
-        redacted_at=None,
-        reply_to=None,
         origin_handoff_id=handoff.id,
     )
     # After a restore we may have met it already, as we had passed it on: here is who wrote it.

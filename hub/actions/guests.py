@@ -15,7 +15,6 @@ from hub.actions import comments, files, permits
 from hub.actions.context import Actor, Hub
 from hub.actions.guest_links import LASTS, digest
 from hub.actions.guest_links import Purpose as Purpose  # noqa: PLC0414 - said by its callers
-from hub.domain import comment as rules
 from hub.domain.comment import Role, Visibility, check_body
 from hub.domain.lengths import TEXT_MAX, check_text
 from hub.domain.permission import Permission
@@ -117,13 +116,7 @@ async def reply(
             role=Role.REQUESTER,
             account=hub.account.name,
             body=body,
-            format=rules.BodyFormat.PLAIN,
             at=now,
-            rev=1,
-            edited_at=None,
-            redacted_at=None,
-            reply_to=None,
-            origin_handoff_id=None,
         )
         said.add(tx, comment)
         files.attach_in(tx, hub, ticket_id, attached, Visibility.CLIENT, now, comment_id=comment.id)

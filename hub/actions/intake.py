@@ -300,13 +300,7 @@ def _say(
         role=Role.REQUESTER if judged.outcome is Outcome.REPLY else Role.SYSTEM,
         account="",
         body=body,
-        format="plain",
         at=now,
-        rev=1,
-        edited_at=None,
-        redacted_at=None,
-        reply_to=None,
-        origin_handoff_id=None,
     )
     comments.add(tx, comment)
     attach_in(tx, hub, thread.ticket_id, files, judged.visibility, now, comment_id=comment.id)

@@ -381,11 +381,6 @@ def _comment(tx: Tx, hub: Hub, said: Said) -> None:
                 body=data["body"],
                 format=data["format"],
                 at=parse_instant(data["at"]),
-                rev=1,
-                edited_at=None,
-                redacted_at=None,
-                reply_to=None,
-                origin_handoff_id=None,
             ),
         )
         stored_tickets.change(tx, handoff.ticket_id, updated_at=said.now)

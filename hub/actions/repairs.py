@@ -194,7 +194,6 @@ def _comment(
             author=author["display"],
             role=Role.told(author.get("role", "")),
             account=hub.account.name if sent else peer,
-            reply_to=None,
             origin_handoff_id=None if sent else handoff.id,
             **values,
         )

@@ -12,7 +12,7 @@ from hub.actions.context import Actor, Hub
 from hub.actions.handoffs import Particulars
 from hub.actions.plans import Plan
 from hub.domain.assignment import NEXT_STAGE, VisitStage
-from hub.domain.comment import BodyFormat, Role, Visibility, check_body
+from hub.domain.comment import Role, Visibility, check_body
 from hub.domain.handoff import OVER, Act, Party, possible
 from hub.domain.permission import Permission
 from hub.domain.ticket import ChecklistItem, Ticket, TicketStatus
@@ -115,13 +115,7 @@ def _own(
             role=Role.AGENT,
             account=hub.account.name,
             body=note,
-            format=BodyFormat.PLAIN,
             at=now,
-            rev=1,
-            edited_at=None,
-            redacted_at=None,
-            reply_to=None,
-            origin_handoff_id=None,
         )
         stored_comments.add(tx, comment)
         comments.announce(tx, hub, EventType.COMMENT_ADDED, comment, now)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
-from hub.domain.comment import Visibility
+from hub.domain.comment import BodyFormat, Visibility
 from hub.ids import CommentId, HandoffId, TicketId
 from hub.storage import desk_tickets, search, statements
 from hub.storage.database import Tx
@@ -19,7 +19,7 @@ from hub.storage.tables import comments, item_refs, outbox
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One comment of a ticket, with its newest text."""
+    """One comment of a ticket, with its newest text; made from less, it was said here just now."""
 
     id: CommentId
     ticket_id: TicketId
@@ -29,13 +29,13 @@ class Comment:
     role: str
     account: str
     body: str
-    format: str
     at: datetime
-    rev: int
-    edited_at: datetime | None
-    redacted_at: datetime | None
-    reply_to: CommentId | None
-    origin_handoff_id: HandoffId | None
+    format: str = BodyFormat.PLAIN
+    rev: int = 1
+    edited_at: datetime | None = None
+    redacted_at: datetime | None = None
+    reply_to: CommentId | None = None
+    origin_handoff_id: HandoffId | None = None
 
 
 _COMMENT: Final = select(*columns_of(comments, Comment))
