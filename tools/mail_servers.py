@@ -1,4 +1,4 @@
-"""A real Postfix and a real Dovecot for two domains, in a folder of their own, until told to stop.
+"""A real Postfix and a real Dovecot for three domains, in their own folder, until told to stop.
 
 Installed from Debian's packages (`apt-get install postfix dovecot-imapd dovecot-lmtpd`); needs
 root, as Postfix does. Nothing of the machine's own mail is touched: other ports, other folders, and
@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-DOMAINS = ("plus.example", "romashka.example")
+DOMAINS = ("plus.example", "romashka.example", "master-yug.example")
 PASSWORD = "test-mailboxes-only"
 NEEDED = ("postfix", "postmap", "dovecot")
 START_S = 20.0
@@ -40,7 +40,7 @@ START_S = 20.0
 class MailServers:
     """Where they listen and what they trust."""
 
-    smtp: int  # takes letters for both domains, as from outside
+    smtp: int  # takes letters for all of them, as from outside
     submission: int  # the same with STARTTLS required
     imap: int  # TLS from the first byte
     ca: str  # who vouches for `localhost`

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncIterator, Iterable
+import os
+import tempfile
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from hub.storage import tickets
 from tests.conftest import NewDatabase
 from tests.kit.network import Company, Network
 from tests.mail.post_office import MailServer, Taken, a_mail_server
+from tools import mail_servers
 
 HELP = "help@plus.example"
 
@@ -136,6 +139,21 @@ async def desk(quick_path: Path, databases: NewDatabase) -> AsyncIterator[Desk]:
         finally:
             await reader.close()
             await network.close()
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[mail_servers.MailServers]:
+    """A real Postfix and a real Dovecot, with folders of this module alone."""
+    if mail_servers.missing():
+        without = f"NO MAIL SERVERS: {', '.join(mail_servers.missing())} missing"
+        if os.environ.get("HUB_REQUIRE_MAIL_SERVERS"):
+            pytest.fail(without)
+        pytest.skip(without)
+    with (
+        tempfile.TemporaryDirectory(prefix="hub-mail-") as folder,
+        mail_servers.running(Path(folder)) as made,
+    ):
+        yield made
 
 
 def a_letter(

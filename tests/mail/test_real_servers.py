@@ -3,120 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import imaplib
-import os
-import smtplib
 import ssl
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from email import message_from_bytes, policy
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from hub.mail.imap import ImapFetcher
-from hub.mail.mailboxes import Imap, Mailbox, Secret, Server
-from hub.mail.post import PostOffice
-from hub.mail.reader import Reader
-from hub.mail.submit import SmtpSubmission
 from tests.conftest import NewDatabase
-from tests.kit.network import Network
-from tests.mail.conftest import HELP, Desk, a_letter
-from tests.mail.post_office import MailServer
+from tests.mail.conftest import HELP, a_letter
+from tests.mail.real import ANNA, ENV, RealDesk, a_real_desk, folder_of, hand_in, letters_of
 from tools import mail_servers
 
 pytestmark = [pytest.mark.slow, pytest.mark.one_database]
-ANNA = "anna@romashka.example"
-ENV = {"MAILBOX_PASSWORD": mail_servers.PASSWORD}
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[mail_servers.MailServers]:
-    if mail_servers.missing():
-        without = f"NO MAIL SERVERS: {', '.join(mail_servers.missing())} missing"
-        if os.environ.get("HUB_REQUIRE_MAIL_SERVERS"):
-            pytest.fail(without)
-        pytest.skip(without)
-    with (
-        tempfile.TemporaryDirectory(prefix="hub-mail-") as folder,
-        mail_servers.running(Path(folder)) as made,
-    ):
-        yield made
-
-
-class RealDesk(Desk):
-    """The same desk, with a mailbox on real servers."""
-
-    fetcher: ImapFetcher
-
-    @property
-    def office(self) -> PostOffice:
-        return PostOffice(self.hub, (self.mailbox,), SmtpSubmission(ENV), ENV)
-
-    async def until(self, true) -> None:
-        """Fetch, read and send until this is so."""
-        async with asyncio.timeout(40):
-            while True:
-                await self.fetcher.look()
-                await self.works()
-                if await true():
-                    return
-                await asyncio.sleep(0.2)
 
 
 @pytest.fixture
-async def desk(servers, quick_path: Path, databases: NewDatabase) -> AsyncIterator[RealDesk]:
-    network = Network(quick_path, databases)
-    company = await network.company("Сервис Плюс")
-    how = {"host": "localhost", "ca_file": servers.ca}
-    mailbox = Mailbox(
-        address=HELP,
-        imap=Imap(
-            port=servers.imap,
-            user=HELP,
-            password=Secret(env="MAILBOX_PASSWORD"),
-            folders=("INBOX",),
-            **how,
-        ),
-        smtp=Server(port=servers.submission, security="starttls", **how),
-    )
-    reader = Reader()
-    made = RealDesk(network, company, MailServer(), mailbox, reader)
-    made.fetcher = ImapFetcher(company.hub, mailbox, ENV)
-    try:
+async def desk(
+    servers: mail_servers.MailServers, quick_path: Path, databases: NewDatabase
+) -> AsyncIterator[RealDesk]:
+    async with a_real_desk(servers, quick_path, databases) as made:
         yield made
-    finally:
-        await made.fetcher.close()
-        await reader.close()
-        await network.close()
-
-
-def hand_in(servers, raw: bytes, to: str = HELP) -> None:
-    with smtplib.SMTP("127.0.0.1", servers.smtp) as line:
-        line.sendmail(ANNA, [to], raw)
-
-
-@contextlib.contextmanager
-def folder_of(servers, address: str) -> Iterator[imaplib.IMAP4_SSL]:
-    line = imaplib.IMAP4_SSL(
-        "localhost", servers.imap, ssl_context=ssl.create_default_context(cafile=servers.ca)
-    )
-    line.login(address, mail_servers.PASSWORD)
-    line.select()
-    try:
-        yield line
-    finally:
-        line.logout()
-
-
-def letters_of(servers, address: str):
-    with folder_of(servers, address) as line:
-        _ok, numbers = line.search(None, "ALL")
-        return [
-            message_from_bytes(line.fetch(number, "(RFC822)")[1][0][1], policy=policy.default)
-            for number in numbers[0].split()
-        ]
 
 
 async def test_a_requester_and_we_talk_in_one_thread_of_a_real_folder(servers, desk: RealDesk):
