@@ -121,6 +121,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     """Every door that speaks HTTP, in one application."""
     from aiohttp import web
 
+    from hub import listening
     from hub.api import server as api
     from hub.bridge import hooks
     from hub.console import health, invitation
@@ -136,6 +137,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     health.add_routes(app, hub, settings.metrics.token_file)
     hooks.add_routes(app, desk_host(hub, transport))
     console.add_routes(app, _console_context(hub, settings, transport))
+    listening.guard(app)
     return app
 
 
@@ -196,11 +198,9 @@ def desk_host(hub: Hub, transport: PeerTransport) -> DeskHost:
 
 def web_runner(hub: Hub, settings: Settings, transport: PeerTransport) -> web.AppRunner:
     """What serves them, within bounds that no handler can set."""
-    from aiohttp import web
+    from hub import bodies, listening
 
-    from hub import bodies
-
-    return web.AppRunner(
+    return listening.Runner(
         web_app(hub, settings, transport),
         access_log=None,
         shutdown_timeout=5.0,

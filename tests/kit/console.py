@@ -58,8 +58,12 @@ class Person:
         headers: dict[str, str] | None = None,
         follow: bool = False,
     ) -> Answer:
-        """The answer to this request; of a stream of events its head. Forms are as from our pages."""
+        """The answer to this request; of a stream of events its head. Forms are as from our pages.
+
+        A header without a value is not sent at all.
+        """
         said = {"Sec-Fetch-Site": "same-origin", **(headers or {})}
+        said = {name: value for name, value in said.items() if value}
         async with self.session.request(
             method, self.console.url + path, data=data, headers=said, allow_redirects=follow
         ) as response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from aiohttp import web
@@ -13,6 +14,7 @@ from hub.queries import agents
 from hub.queries import audit as views
 
 _ROWS: Final = 100
+_IS_NUMBER: Final = re.compile(r"[0-9]{1,18}")  # what a database can count to
 
 
 async def _list(visit: Visit) -> Answer:
@@ -22,7 +24,7 @@ async def _list(visit: Visit) -> Answer:
         visit.hub,
         visit.actor,
         limit=_ROWS,
-        before=int(before) if before.isascii() and before.isdigit() else None,
+        before=int(before) if _IS_NUMBER.fullmatch(before) else None,
         event=event or None,
         by=by or None,
     )

@@ -1,14 +1,14 @@
 """Files of tickets: up piece by piece with their own request, down as attachments.
 
-An image of a kind that browsers draw and never run is shown in the page; everything else is only
-ever saved.
+An image of a kind that browsers draw and never run is shown in the page, if its first bytes say
+so too; everything else is only ever saved. Nothing of it stays in a browser after sign-out.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 from urllib.parse import quote
 
@@ -25,7 +25,14 @@ from hub.errors import Refused, Unavailable
 from hub.queries import tickets as shown
 
 _PIECE: Final = 256 * 1024
-DRAWN: Final = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+DRAWN: Final[Mapping[str, re.Pattern[bytes]]] = {
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "image/webp": re.compile(rb"RIFF.{4}WEBP", re.DOTALL),
+    "image/gif": re.compile(rb"GIF8[79]a"),
+}
+"""Types that are shown, and how such a file begins."""
+_BEGINNING: Final = 16  # bytes of it
 _POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 
@@ -65,7 +72,7 @@ def sent(hub: Hub, sha256: str, name: str, media_type: str) -> web.StreamRespons
     """The bytes, to be saved; an image to be drawn."""
     if not hub.blobs.has(sha256):
         raise Unavailable("storage_unavailable", "The file is not where it was stored.")
-    drawn = media_type in DRAWN
+    drawn = _is_drawn(hub, sha256, media_type)
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
     encoded = quote(name.encode("utf-8", "replace"), safe="")
     how = "inline" if drawn else "attachment"
@@ -75,9 +82,17 @@ def sent(hub: Hub, sha256: str, name: str, media_type: str) -> web.StreamRespons
             "content-type": media_type if drawn else "application/octet-stream",
             "content-disposition": f"{how}; filename=\"{plain}\"; filename*=UTF-8''{encoded}",
             "content-security-policy": _POLICY,
-            "cache-control": "private, max-age=3600",
+            "cache-control": "no-store",
         },
     )
+
+
+def _is_drawn(hub: Hub, sha256: str, media_type: str) -> bool:
+    """Whether it is of a kind that is shown: it says so, and begins so."""
+    if media_type not in DRAWN:
+        return False
+    with hub.blobs.open(sha256) as content:
+        return DRAWN[media_type].match(content.read(_BEGINNING)) is not None
 
 
 async def _list(visit: Visit) -> Answer:

@@ -55,9 +55,8 @@ async def _rate(visit: Visit) -> Answer:
     score = await visit.word("score")
     text = (await visit.word("text")).replace("\r\n", "\n")
     try:
-        await guests.rate(
-            visit.hub, visit.param("token"), int(score) if score.isdecimal() else 0, text
-        )
+        grade = int(score) if score in {"1", "2", "3", "4", "5"} else 0  # 0 is none
+        await guests.rate(visit.hub, visit.param("token"), grade, text)
     except HubError as error:
         return await _page(visit, error)
     return _back(visit, _("Thank you for the grade."))
