@@ -32,6 +32,7 @@ from hub.storage.posts import Post, PostState
 TOPIC: Final = "posts"
 AT_ONCE: Final = 50  # letters tried in one turn
 CLAIMED: Final = timedelta(minutes=10)  # longer than a slow mail server takes
+REFERRED: Final = 9  # letters of a thread that a new one refers to
 FAILED: Final = "letter_failed"  # alert: a letter of ours did not arrive
 GIVE_UP: Final = timedelta(days=5)  # as mail servers do (RFC 5321 §4.5.4.1)
 ACKNOWLEDGED: Final = "acknowledged"  # kinds of letters
@@ -269,6 +270,15 @@ async def thread_of(hub: Hub, post: Post) -> Correspondence | None:
     if found is None:
         return None
     return await hub.db.read(lambda connection: correspondences.find(connection, found))
+
+
+async def above(hub: Hub, post: Post) -> list[str]:
+    """What it refers to beside the letter that it answers: its thread, the first and the last.
+
+    Whoever keeps what they wrote in another folder has one thread only by letters of ours.
+    """
+    found = await hub.db.read(lambda connection: posts.before(connection, post))
+    return found if len(found) <= REFERRED else [found[0], *found[1 - REFERRED :]]
 
 
 async def composed(hub: Hub, post: Post, sender: str, sha256: str) -> None:

@@ -129,6 +129,7 @@ class PostOffice:
             at=post.made_at,
             reply_to=correspondence.with_token(mailbox.address, correspondence.REPLY, token),
             answers=post.facts.get("answers"),
+            references=await posts.above(self._hub, post),
             automatic=post.kind == posts.ACKNOWLEDGED,
             mark=correspondence.mark(self._hub),
             hops=int(post.facts.get("hops", 0)) + 1,

@@ -155,6 +155,21 @@ def that_said(connection: Connection, message_id: str) -> Post | None:
     return None if row is None else _post(row)
 
 
+def before(connection: Connection, post: Post) -> list[str]:
+    """Message ids of the letters of its thread that were written before it, oldest first."""
+    query = (
+        select(posts.c.message_id)
+        .where(
+            posts.c.ticket_id == post.ticket_id,  # has an index
+            posts.c.correspondence_id == post.correspondence_id,
+            posts.c.id < post.id,
+            posts.c.state.in_([PostState.QUEUED, PostState.SENT]),
+        )
+        .order_by(posts.c.id)
+    )
+    return [str(one) for one in connection.execute(query).scalars()]
+
+
 def of_comment(connection: Connection, comment_id: str) -> list[Post]:
     """The letters that carry this comment."""
     query = select(posts).where(posts.c.comment_id == comment_id).order_by(posts.c.id)

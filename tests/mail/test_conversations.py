@@ -272,6 +272,24 @@ async def test_our_own_letter_that_comes_back_does_nothing(desk: Desk):
     assert len(desk.sent) == 2
 
 
+async def test_letters_of_ours_alone_are_one_thread_though_answers_lie_in_another_folder(
+    desk: Desk,
+):
+    ticket_id = await begun(desk)
+    for n in range(6):
+        await desk.says(ticket_id, f"Шаг {n}.")
+        answer = a_letter(f"Ответ {n}", message_id=f"b{n}@romashka.example", to=HELP)
+        await desk.arrives(answer, reply_to(desk.sent[-1]))
+        await desk.says(ticket_id, f"Понятно, {n}.")
+    ids = [str(one.letter["Message-ID"]) for one in desk.sent]
+    assert len(ids) == 13
+    for place, one in enumerate(desk.sent[1:], 1):
+        refers = str(one.letter["References"]).split()
+        assert {ids[0], ids[place - 1]} <= set(refers)
+        assert len(refers) <= 10
+        assert refers[-1] == str(one.letter["In-Reply-To"])
+
+
 async def test_a_bounce_is_shown_at_the_comment_that_failed(desk: Desk):
     from hub.storage import audit, posts
 
