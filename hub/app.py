@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from hub.actions.custodian import Voices
     from hub.api.door import ApiContext
     from hub.api.door import ConfirmLink as Confirm
+    from hub.bridge.bench import Bench, Template
     from hub.bridge.host import DeskHost
     from hub.console.door import ConsoleContext
     from hub.domain.agreement import Offer
@@ -132,7 +133,7 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     app = web.Application(client_max_size=settings.limits.request_body_bytes)
     if not hub.account.outbound_only:
         federation.add_routes(app, Door(hub), settings.network.trusted_proxies)
-    api.add_routes(app, _api_context(hub, transport))
+    api.add_routes(app, _api_context(hub, settings, transport))
     invitation.add_routes(app, hub.account.name)
     health.add_routes(app, hub, settings.metrics.token_file)
     hooks.add_routes(app, desk_host(hub, transport))
@@ -141,28 +142,57 @@ def web_app(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Appli
     return app
 
 
-@dataclass(frozen=True, slots=True)
-class DeskTemplate:
-    """A kind of desk there is a description for."""
-
-    name: str
-    title: str
-    text: str
-    tried: tuple[tuple[str, str], ...]  # against what, how
-
-
-def desk_templates() -> tuple[DeskTemplate, ...]:
+def desk_templates() -> tuple[Template, ...]:
     """Every description a new desk can begin with."""
     from connectors.registry import TEMPLATES, template
     from connectors.rest.loading import load
+    from hub.bridge.bench import Template
 
     found = []
     for name in TEMPLATES:
         text = template(name)
         said = load(text, f"{name}.yaml")
         tried = tuple((one.against, one.how) for one in said.tried)
-        found.append(DeskTemplate(name, said.title, text, tried))
+        found.append(Template(name, said.title, text, tried))
     return tuple(found)
+
+
+def desk_bench(hub: Hub, settings: Settings, transport: PeerTransport) -> Bench:
+    """Where desks are worked on before they work."""
+    from connectors.rest.loading import load
+    from hub.bridge.bench import Bench, Question, Questions
+
+    def questions(text: str, file: str) -> Questions:
+        with _understood():
+            said = load(text, file)
+        return Questions(
+            *(
+                tuple(Question(name, one.label, one.kind, one.hint) for name, one in asked.items())
+                for asked in (said.settings, said.secrets)
+            )
+        )
+
+    host = desk_host(hub, transport)
+    return Bench(hub, settings.data, host, desk_templates, questions, desk_schema)
+
+
+@contextlib.contextmanager
+def _understood() -> Iterator[None]:
+    """A description that cannot be used is the operator's matter: file, line and column."""
+    from connectors.rest.source import BadDescription
+
+    try:
+        yield
+    except BadDescription as error:
+        raise Misconfigured(
+            "desk_invalid",
+            "{path}: {place}: {why}",
+            hint="hub connector check",
+            because=str(error),
+            path=error.mistakes[0].file,
+            place=f"{error.mistakes[0].line}:{error.mistakes[0].column}",
+            why=error.mistakes[0].told,
+        ) from error
 
 
 def desk_schema() -> str:
@@ -175,22 +205,11 @@ def desk_schema() -> str:
 def desk_host(hub: Hub, transport: PeerTransport) -> DeskHost:
     """Whoever speaks with foreign desks, with every kind of connector there is."""
     from connectors.registry import described
-    from connectors.rest.source import BadDescription
     from hub.bridge.host import DeskHost
 
     def build(text: str, file: str, host: Host) -> tuple[str, tuple[str, ...], Connector]:
-        try:
+        with _understood():
             description, connector = described(text, file, host)
-        except BadDescription as error:
-            raise Misconfigured(
-                "desk_invalid",
-                "{path}: {place}: {why}",
-                hint="hub connector check",
-                because=str(error),
-                path=file,
-                place=f"{error.mistakes[0].line}:{error.mistakes[0].column}",
-                why=error.mistakes[0].told,
-            ) from error
         return description.desk, tuple(description.secrets), connector
 
     return DeskHost(hub, transport, build)
@@ -209,7 +228,7 @@ def web_runner(hub: Hub, settings: Settings, transport: PeerTransport) -> web.Ap
     )
 
 
-def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
+def _api_context(hub: Hub, settings: Settings, transport: PeerTransport) -> ApiContext:
     """What the door for programs needs of the door to peers: doors do not know each other."""
     from hub.api.door import ApiContext
     from hub.federation import linking
@@ -222,7 +241,8 @@ def _api_context(hub: Hub, transport: PeerTransport) -> ApiContext:
             await confirm(actor, prepared.link.id)
         return prepared.link.id
 
-    return ApiContext(hub, accept_invitation=accept, confirm_link=confirm)
+    bench = desk_bench(hub, settings, transport)
+    return ApiContext(hub, accept_invitation=accept, confirm_link=confirm, desks=bench)
 
 
 def _console_context(hub: Hub, settings: Settings, transport: PeerTransport) -> ConsoleContext:
@@ -235,7 +255,8 @@ def _console_context(hub: Hub, settings: Settings, transport: PeerTransport) -> 
         prepared = await linking.accept(hub, transport, actor, code, None, progress)
         return prepared.link.id
 
-    return ConsoleContext(hub, settings, accept, _signing(hub, transport), renderer())
+    bench = desk_bench(hub, settings, transport)
+    return ConsoleContext(hub, settings, accept, _signing(hub, transport), bench, renderer())
 
 
 def _signing(hub: Hub, transport: PeerTransport) -> Confirm:

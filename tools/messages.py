@@ -38,7 +38,7 @@ def main() -> int:
         if not message.id:
             continue
         message.string = translated.get(_key(message), message.string)
-        if not message.string or (isinstance(message.string, tuple) and not all(message.string)):
+        if not _is_said(message):
             missing.append(message)
     header, _blank, _rest = CATALOGUE.read_bytes().partition(b"\n\n")
     with CATALOGUE.open("wb") as written:
@@ -69,7 +69,13 @@ def _read(path: Path) -> Catalog:
 
 
 def _translations(catalogue: Catalog) -> dict[object, object]:
-    return {_key(one): one.string for one in catalogue if one.id and one.string}
+    return {_key(one): one.string for one in catalogue if one.id and _is_said(one)}
+
+
+def _is_said(message: Message) -> bool:
+    """Whether the text has a translation, in every form it needs."""
+    said = message.string
+    return bool(said) if isinstance(said, str) else bool(said) and all(said)
 
 
 def _key(message: Message) -> object:

@@ -15,6 +15,7 @@ from hub.actions.context import Actor, Hub
 from hub.domain.delivery import backoff
 from hub.domain.desk import DeskRole, PairState, Rules, TheirTicket
 from hub.domain.permission import Permission
+from hub.domain.ticket import Ticket
 from hub.errors import Conflict, NotFound, Refused
 from hub.ids import DeskId, PairId, TicketId
 from hub.storage import audit, desk_tickets, desks, ground, resets, tickets
@@ -232,6 +233,37 @@ async def replay(hub: Hub, actor: Actor, name: str) -> int:
     return await hub.db.write(transaction)
 
 
+async def replay_one(
+    hub: Hub, actor: Actor, name: str, *, ticket_id: TicketId | None = None, there: str = ""
+) -> None:
+    """Try again what waits about this ticket of ours, or about this one over there.
+
+    All others are left as they are. Raises NotFound where nothing of it waits.
+    """
+    permits.require(actor, Permission.DESKS_WRITE)
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        found = _known(tx.connection, name)
+        if ticket_id is None:
+            again = desks.look(tx.connection, found.id, there) is not None
+            if again:
+                desks.want_look(tx, found.id, there, now)
+        else:
+            pair = desk_tickets.of_ours(tx.connection, found.id, ticket_id)
+            again = pair is not None and desk_tickets.unpark_one(tx, pair.id)
+            pulling.resolved(tx, ticket_id, now)
+        if not again:
+            raise NotFound("not_found", "Nothing waits there.")
+        tx.wake(TOPIC)
+        audit.append(
+            tx, at=now, actor=actor.ref, event="desk.replayed", desk=name, again=1,
+            about=ticket_id or there,
+        )  # fmt: skip
+
+    await hub.db.write(transaction)
+
+
 async def send(hub: Hub, actor: Actor, name: str, ticket_id: TicketId) -> PairId:
     """Have this ticket made over there. Raises Conflict(already_there)."""
     permits.require(actor, Permission.HANDOFFS_WRITE)
@@ -304,6 +336,33 @@ async def cut(hub: Hub, actor: Actor, name: str, ticket_id: TicketId) -> None:
     await hub.db.write(transaction)
 
 
+# --- drafts ---------------------------------------------------------------------------------
+
+
+async def for_draft(hub: Hub, actor: Actor, name: str) -> tuple[Desk, dict[str, str]]:
+    """A desk whose draft is to be worked on, with its secrets in the clear.
+
+    Raises Refused(not_yours), NotFound, Misconfigured.
+    """
+    permits.require(actor, Permission.DESKS_WRITE)
+    found = await find(hub, name)
+    return found, await secrets(hub, found.id)
+
+
+async def draft_written(hub: Hub, actor: Actor, name: str) -> None:
+    """Say in the audit log that somebody is about to change a draft; it works only when published.
+
+    Raises Refused(not_yours), NotFound.
+    """
+    permits.require(actor, Permission.DESKS_WRITE)
+
+    def transaction(tx: Tx) -> None:
+        found = _known(tx.connection, name)
+        audit.append(tx, at=hub.now(), actor=actor.ref, event="desk.draft_written", desk=found.name)
+
+    await hub.db.write(transaction)
+
+
 # --- trying out -----------------------------------------------------------------------------
 
 
@@ -311,7 +370,7 @@ async def cut(hub: Hub, actor: Actor, name: str, ticket_id: TicketId) -> None:
 class Rehearsal:
     """What would become of a ticket over there."""
 
-    number: str | None  # ours; None: it would not become one of ours
+    ours: Ticket | None  # as it would be afterwards; None: it would not become one of ours
     taken: pulling.Taken | None
     files: tuple[str, ...]  # names of those that would be fetched
     steps: tuple[pushing.Step, ...]  # what would be written over there
@@ -336,10 +395,10 @@ async def rehearse(
         taken = pulling.take_in(tx, hub, desk_id, rules, there, {}, hub.now())
         if taken is None:
             raise _Rehearsed(Rehearsal(None, None, (), ()))
-        number = tickets.get(tx.connection, taken.ticket_id).number
+        ours = tickets.get(tx.connection, taken.ticket_id)
         work = pushing.look_in(tx.connection, hub, rules, taken.pair_id, notes=notes)
         steps = () if work is None else work.steps
-        raise _Rehearsed(Rehearsal(number, taken, names, steps))
+        raise _Rehearsed(Rehearsal(ours, taken, names, steps))
 
     try:
         await hub.db.write(transaction)

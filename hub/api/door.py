@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from pydantic import BaseModel
 
 from hub.actions.context import Actor, Hub
+from hub.actions.desk_bench import DeskBench
 from hub.actions.files import NewFile
 from hub.domain.agreement import Offer
 from hub.domain.limits import Buckets, Places
@@ -43,6 +44,7 @@ class ApiContext:
     hub: Hub
     accept_invitation: AcceptInvitation
     confirm_link: ConfirmLink
+    desks: DeskBench
     rates: Buckets = field(default_factory=lambda: Buckets(10_000))  # by token
     places: Places = field(default_factory=Places)
 

@@ -49,6 +49,7 @@ _PARAMS: Final[Mapping[str, str]] = {
     "macro": "id",
     "team": "id",
     "webhook": "id of a webhook",
+    "desk": "name or id of a foreign desk",
     "call": "id of a call to it",
 }
 

@@ -9,6 +9,7 @@ from hub.api import (
     checkpoints,
     comments,
     deliveries,
+    desks,
     directories,
     erasures,
     events,
@@ -50,6 +51,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *checkpoints.ROUTES,
     *deliveries.ROUTES,
     *letters.ROUTES,
+    *desks.ROUTES,
     *webhooks.ROUTES,
     *people.ROUTES,
     Route(

@@ -7,8 +7,12 @@ Secrets stand in neither.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import threading
+from collections.abc import Mapping
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +27,9 @@ FOLDER: Final = "desks"
 SETTINGS: Final = "desk.yaml"
 DESCRIPTION: Final = "description.yaml"
 SCHEMA: Final = "desk.schema.json"
+COMPANY_MAX: Final = 120
+TEXT_MAX: Final = 200_000  # characters of one file
+_LOCK: Final = threading.Lock()  # who looks whether a draft changed, and then writes it
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 Scalar = str | int | float | bool | None
@@ -34,7 +41,9 @@ class DeskSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     company: str = Field(
-        min_length=1, max_length=120, description="whose people work in it, as ours call them"
+        min_length=1,
+        max_length=COMPANY_MAX,
+        description="whose people work in it, as ours call them",
     )
     role: DeskRole = Field(
         description="customers_desk: their tickets become ours; own_desk: our people work in it; "
@@ -104,6 +113,14 @@ def folder(data: Path, name: str) -> Path:
     return data / FOLDER / name
 
 
+def check_new(data: Path, name: str, company: str) -> None:
+    """Return if a draft can be laid down. Raises Conflict(name_taken), Refused."""
+    if folder(data, name).exists():
+        raise Conflict("name_taken", "There is a desk {name} already.", name=name)
+    if not 0 < len(company.strip()) <= COMPANY_MAX:
+        raise Refused("company_missing", "Say whose people work in it.")
+
+
 def write_new(data: Path, name: str, role: DeskRole, company: str, template: str) -> Path:
     """Lay a draft down: our part to be filled in, and the template to be changed where needed.
 
@@ -133,6 +150,58 @@ def write_new(data: Path, name: str, role: DeskRole, company: str, template: str
         )
     (place / DESCRIPTION).write_text(template, encoding="utf-8")
     return place
+
+
+def seal(settings: str, description: str) -> str:
+    """A text that differs whenever one of the two does."""
+    both = f"{len(settings)}\n{settings}{description}".encode("utf-8", "surrogatepass")
+    return hashlib.sha256(both).hexdigest()[:32]
+
+
+def write(data: Path, name: str, was: str, settings: str, description: str) -> None:
+    """Put both texts in the place of the draft that had the seal `was`.
+
+    Each file is replaced as a whole. Raises NotFound; Conflict(draft_changed): somebody else
+    wrote it meanwhile; Refused(draft_too_large).
+    """
+    if max(len(settings), len(description)) > TEXT_MAX:
+        raise Refused(
+            "draft_too_large", "A file of a desk has at most {limit} characters.", limit=TEXT_MAX
+        )
+    with _LOCK:
+        if seal(*read(data, name)) != was:
+            raise Conflict(
+                "draft_changed",
+                "Somebody else changed this draft meanwhile: look at it and change it again.",
+            )
+        for file, text in ((SETTINGS, settings), (DESCRIPTION, description)):
+            place = folder(data, name) / file
+            beside = place.with_suffix(".new")
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(place)
+
+
+def filled_in(text: str, said: Mapping[str, Scalar], file: str) -> str:
+    """A desk.yaml with these members set; comments and all others stay as they are.
+
+    `settings.NAME` is a member of what the description asks for. Raises Misconfigured.
+    """
+    understood(text, file)
+    yaml = YAML()
+    yaml.allow_unicode = True
+    found = yaml.load(text)
+    for name, value in said.items():
+        section, _dot, inner = name.partition(".")
+        if not inner:
+            found[section] = value
+            continue
+        if not isinstance(found.get(section), dict):
+            found[section] = {}
+        found[section][inner] = value
+    out = StringIO()
+    yaml.dump(found, out)
+    understood(out.getvalue(), file)
+    return out.getvalue()
 
 
 def _asked(template: str) -> dict[str, Scalar]:

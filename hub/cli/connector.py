@@ -6,24 +6,20 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hub import app
 from hub.actions import desks
-from hub.actions.pushing import Make, Say, Tell
-from hub.bridge import files, pull
-from hub.bridge.host import DeskHost, WorkingDesk
-from hub.bridge.mapping import new_ticket, text_of, theirs
-from hub.bridge.problems import as_ours
+from hub.bridge import files
 from hub.cli import output, session
 from hub.cli.grammar import Manner, argument, one_of, option, ticket_numbers, verb
 from hub.cli.output import Facts, Heading, Table, Word
 from hub.cli.problems import FAILED, OK
 from hub.cli.session import Session
 from hub.domain.desk import DeskRole
-from hub.errors import HubError, NotFound, Refused
+from hub.errors import HubError, Refused
 from hub.i18n import N_
 from hub.i18n import gettext as _
 from hub.ids import TicketId
@@ -31,24 +27,14 @@ from hub.queries import desks as views
 from hub.queries import tickets as ticket_views
 
 if TYPE_CHECKING:
-    from connectors.contract import Finding
-    from hub.actions.desks import Rehearsal
-    from hub.actions.pushing import Step
-    from hub.domain.desk import TheirTicket
+    from hub.actions.desk_bench import Trial, TrialOfAll
+    from hub.bridge.bench import Bench
 
 _name = argument("name", metavar="NAME")
 
 
-def _host(here: Session) -> DeskHost:
-    return app.desk_host(here.hub, here.transport)
-
-
-async def _draft(here: Session, name: str) -> WorkingDesk:
-    """The desk as its two files say now. Raises NotFound, Misconfigured, Refused."""
-    found = await desks.find(here.hub, name)
-    settings, description = files.read(here.settings.data, name)
-    secrets = await desks.secrets(here.hub, found.id)
-    return _host(here).assemble(found, settings, description, secrets)
+def _bench(here: Session) -> Bench:
+    return app.desk_bench(here.hub, here.settings, here.transport)
 
 
 # --- begin ----------------------------------------------------------------------------------
@@ -91,23 +77,10 @@ def templates(manner: Manner) -> None:
 @option("--role", required=True, type=one_of(DeskRole), help=N_("What it is to us."))
 def new(manner: Manner, template: str, name: str, company: str, role: str) -> None:
     """Begin a desk."""
-    wanted = {one.name: one for one in app.desk_templates()}
-    if template not in wanted:
-        raise NotFound(
-            "not_found", "There is no template {name}.", hint="hub connector templates",
-            name=template,
-        )  # fmt: skip
 
     async def body(here: Session) -> None:
-        data = here.settings.data
-        place = files.folder(data, name)
-        if place.exists():
-            files.write_new(data, name, DeskRole(role), company, "")  # says that it is there
-        made = await desks.begin(here.hub, here.actor, name, DeskRole(role), template)
-        files.write_new(data, name, DeskRole(role), company, wanted[template].text)
-        schemas = data / files.FOLDER
-        (schemas / files.SCHEMA).write_text(json.dumps(files.schema(), indent=1), "utf-8")
-        (place / "schema.json").write_text(app.desk_schema(), "utf-8")
+        made = await _bench(here).begin(here.actor, template, name, company, DeskRole(role))
+        place = files.folder(here.settings.data, name)
         output.show(
             manner,
             {"id": made, "name": name, "folder": str(place), "hook": _hook(here, made)},
@@ -164,49 +137,22 @@ def check(ctx: click.Context, manner: Manner, name: str) -> None:
     """Check a draft."""
 
     async def body(here: Session) -> bool:
-        at = await _draft(here, name)
-        kept = await here.read(lambda connection: views.secrets(connection, name))
-        lines: list[dict[str, str]] = [
-            {
-                "what": one,
-                "level": "error",
-                "told": _("This secret is not kept yet."),
-                "cure": f"hub connector secret {name} {one}",
-            }
-            for one in at.secrets
-            if one not in kept and one != "webhook"
-        ]
-        if not lines:
-            lines += [_finding(one) for one in await at.connector.check()]
-            await _host(here).write_log(at)
+        lines = await _bench(here).check(here.actor, name)
+        bad = any(one.level == "error" for one in lines)
         output.show(
             manner,
-            {"name": name, "ok": not _bad(lines), "findings": lines},
+            {"name": name, "ok": not bad, "findings": lines},
             Table(
                 (N_("What"), N_("State"), N_("Finding"), N_("Cure")),
-                [(one["what"], Word(one["level"]), one["told"], one["cure"]) for one in lines],
+                [(one.what, Word(one.level), one.told, one.cure) for one in lines],
             ),
         )
-        if _bad(lines):
+        if bad:
             return False
         output.done(manner, _("It can work."), f"hub connector test-run {name} THEIR_TICKET")
         return True
 
     ctx.exit(OK if session.run(manner, body) else FAILED)
-
-
-def _finding(one: Finding) -> dict[str, str]:
-    told = _(one.told).format_map(dict(one.facts)) if one.told else ""
-    return {
-        "what": one.what,
-        "level": str(one.level),
-        "told": told,
-        "cure": _(one.cure or " ").strip(),
-    }
-
-
-def _bad(lines: list[dict[str, str]]) -> bool:
-    return any(one["level"] == "error" for one in lines)
 
 
 # --- try ------------------------------------------------------------------------------------
@@ -227,23 +173,19 @@ def test_run(manner: Manner, name: str, there: str | None, every: bool) -> None:
         raise click.UsageError(_("Name one ticket over there, or say --open."))
 
     async def body(here: Session) -> None:
-        at = await _draft(here, name)
-        try:
-            with as_ours(name):
-                await (_try_all(here, at) if there is None else _try_one(here, at, there))
-        finally:
-            await _host(here).write_log(at)
+        bench = _bench(here)
+        if there is None:
+            _show_all(manner, await bench.try_all(here.actor, name))
+        else:
+            _show_trial(manner, await bench.try_one(here.actor, name, there))
 
     session.run(manner, body)
 
 
-async def _try_one(here: Session, at: WorkingDesk, there: str) -> None:
-    found = theirs(await at.connector.fetch(there))
-    done = await _rehearsed(here, at, found)
-    sent = [_sent(here, one) for one in done.steps]
-    fields = {} if done.taken is None else done.taken.fields
+def _show_trial(manner: Manner, done: Trial) -> None:
+    found, number = done.there, None if done.ours is None else done.ours.number
     output.show(
-        here.manner,
+        manner,
         {
             "there": {
                 "id": found.id,
@@ -253,98 +195,56 @@ async def _try_one(here: Session, at: WorkingDesk, there: str) -> None:
                 "status_there": found.status_there,
                 "priority": found.priority,
                 "assigned": found.assigned,
-                "comments": len(found.comments),
-                "files": [one.name for one, _in in found.every_file()],
+                "comments": found.comments,
+                "files": found.files,
             },
-            "ours": done.number,
-            "new": bool(done.taken and done.taken.begun),
-            "changed": [
-                {"field": name, "before": one[0], "after": one[1]} for name, one in fields.items()
-            ],
-            "comments": 0 if done.taken is None else done.taken.comments,
-            "files": list(done.files),
-            "unknown": [{"field": name, "value": value} for name, value in found.unknown],
-            "sent": sent,
+            "ours": number,
+            "new": done.new,
+            "changed": done.changed,
+            "comments": done.comments,
+            "files": done.files,
+            "unknown": done.unknown,
+            "sent": done.sent,
         },
         Facts(
             [
                 (N_("Over there"), f"{found.number or found.id}: {found.title}"),
                 (N_("Its status"), f"{found.status_there} → {found.status or '?'}"),
-                (N_("Ours"), done.number or _("It would not become one of ours.")),
-                (N_("Comments taken over"), 0 if done.taken is None else done.taken.comments),
+                (N_("Ours"), number or _("It would not become one of ours.")),
+                (N_("Comments taken over"), done.comments),
                 (N_("Files taken over"), ", ".join(done.files) or None),
             ]
         ),
         Heading(_("What would change here")),
         Table(
             (N_("Field"), N_("Before"), N_("After")),
-            [(name, before, after) for name, (before, after) in fields.items()],
+            [(one.field, one.before, one.after) for one in done.changed],
             _("Nothing would change here."),
         ),
         Heading(_("What would be written over there")),
         Table(
             (N_("What"), N_("Text")),
-            [(Word(one["what"]), one["text"]) for one in sent],
+            [(Word(one.what), one.text) for one in done.sent],
             _("Nothing would be written over there."),
         ),
     )
 
 
-async def _rehearsed(here: Session, at: WorkingDesk, found: TheirTicket) -> Rehearsal:
-    private = at.connector.capabilities.private_comments
-    return await desks.rehearse(here.hub, at.id, at.rules, found, notes=private)
-
-
-def _sent(here: Session, step: Step) -> dict[str, str]:
-    company = here.hub.account.name
-    if isinstance(step, Make):
-        wish = new_ticket(step, "")
-        return {"what": "ticket", "text": f"{wish.title}\n\n{wish.description}"}
-    if isinstance(step, Tell):
-        return {"what": "fields", "text": ", ".join(f"{k} = {v}" for k, v in step.values.items())}
-    if isinstance(step, Say):
-        return {"what": "comment", "text": text_of(step, company)}
-    said: dict[str, Any] = step.view.to_data()
-    return {"what": "file", "text": said["name"]}
-
-
-async def _try_all(here: Session, at: WorkingDesk) -> None:
-    seen = begun = changed = 0
-    failed: list[dict[str, str]] = []
-    unknown: set[tuple[str, str]] = set()
-    async for page in at.connector.open_tickets():
-        for one in page.tickets:
-            seen += 1
-            found = theirs(one)
-            unknown |= set(found.unknown)
-            try:
-                done = await _rehearsed(here, at, found)
-            except HubError as error:
-                failed.append({"there": found.id, "told": error.told})
-                continue
-            begun += bool(done.taken and done.taken.begun)
-            changed += bool(done.taken and not done.taken.begun and done.taken.fields)
-        failed += [{"there": one.id, "told": one.error.told} for one in page.failed]
+def _show_all(manner: Manner, done: TrialOfAll) -> None:
     output.show(
-        here.manner,
-        {
-            "seen": seen,
-            "new": begun,
-            "changed": changed,
-            "failed": failed,
-            "unknown": [{"field": name, "value": value} for name, value in sorted(unknown)],
-        },
+        manner,
+        done,
         Facts(
             [
-                (N_("Open over there"), seen),
-                (N_("Would become ours"), begun),
-                (N_("Would change here"), changed),
-                (N_("Cannot be taken over"), len(failed)),
+                (N_("Open over there"), done.seen),
+                (N_("Would become ours"), done.new),
+                (N_("Would change here"), done.changed),
+                (N_("Cannot be taken over"), len(done.failed)),
             ]
         ),
         Table(
             (N_("Field"), N_("Word without a translation")),
-            sorted(unknown),
+            [(one.field, one.value) for one in done.unknown],
             _("Every word has a translation."),
         ),
     )
@@ -359,13 +259,10 @@ def publish(manner: Manner, name: str) -> None:
     """Publish the draft."""
 
     async def body(here: Session) -> None:
-        at = await _draft(here, name)
-        settings, description = files.read(here.settings.data, name)
-        n = await desks.publish(
-            here.hub, here.actor, name, at.rules, at.kind, settings, description
-        )
+        n = await _bench(here).publish(here.actor, name)
+        at = await desks.find(here.hub, name)
         output.show(manner, {"name": name, "version": n})
-        following = "logs" if at.desk.enabled else "enable"
+        following = "logs" if at.enabled else "enable"
         output.done(
             manner,
             _("Version {n} is published.").format(n=n),
@@ -609,21 +506,18 @@ def link(
     wanted = [(ticket or "", there or "")] if source is None else _pairs(source)
 
     async def body(here: Session) -> None:
-        at = await _host(here).open(name)
+        bench = _bench(here)
         done: list[dict[str, str]] = []
         failed: list[dict[str, str]] = []
         for number, external_id in wanted:
             try:
                 ours = await _ticket_id(here, number)
-                with as_ours(name):
-                    found = theirs(await at.connector.fetch(external_id))
-                await desks.join(here.hub, here.actor, name, ours, found)
+                await bench.join(here.actor, name, ours, external_id)
                 done.append({"ticket": number, "there": external_id})
             except HubError as error:
                 if source is None:
                     raise
                 failed.append({"ticket": number, "there": external_id, "told": error.told})
-        await _host(here).write_log(at)
         output.show(
             manner,
             {"name": name, "linked": done, "failed": failed},
@@ -693,13 +587,7 @@ def backfill(manner: Manner, name: str) -> None:
     """Take over open tickets."""
 
     async def body(here: Session) -> None:
-        host = _host(here)
-        at = await host.open(name)
-        try:
-            with as_ours(name):
-                begun, seen = await pull.fill(host, at)
-        finally:
-            await host.write_log(at)
+        begun, seen = await _bench(here).fill(here.actor, name)
         output.show(
             manner,
             {"name": name, "seen": seen, "new": begun},

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from hub import bodies
 from hub.actions.context import Actor, Hub
+from hub.actions.desk_bench import DeskBench
 from hub.actions.sessions import Browser, Present
 from hub.domain.limits import Buckets, Places
 from hub.domain.permission import Permission, may
@@ -46,6 +47,7 @@ class ConsoleContext:
     settings: Settings
     accept_invitation: AcceptInvitation
     confirm_link: ConfirmLink
+    desks: DeskBench
     renderer: Renderer
     rates: Buckets = field(default_factory=lambda: Buckets(10_000))  # sign-ins
     places: Places = field(default_factory=Places)

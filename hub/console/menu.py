@@ -39,6 +39,7 @@ SETTINGS: Final = (
     Place("customers", N_("Customers"), "book", Permission.DIRECTORIES_READ),
     Place("macros", N_("Macros"), "bolt", Permission.DIRECTORIES_WRITE),
     Place("fields", N_("Custom fields"), "forms", Permission.RULES_WRITE),
+    Place("desks", N_("Foreign desks"), "plug", Permission.DESKS_WRITE),
     Place("webhooks", N_("Webhooks"), "webhook", Permission.DESKS_WRITE),
     Place("tokens", N_("API tokens"), "key", Permission.PROFILE),
     Place("node", N_("Company and node"), "building", Permission.ADMIN),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from hub.domain.desk import PairState
+from hub.domain.desk import DeskRole, PairState
 from hub.errors import NotFound
 from hub.i18n import gettext as _
 from hub.ids import DeskId, PairId
@@ -24,6 +24,7 @@ class Trouble:
     code: str
     cause: str
     cure: str
+    kind: str  # misconfigured | untrusted | refused | unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,8 @@ def trouble(desk: str, error: Mapping[str, Any] | None) -> Trouble | None:
         return None
     facts = {name: str(value) for name, value in error["facts"].items()}
     cure = _(_TOLD.get(error["kind"], _TOLD["refused"])).format(name=desk)
-    return Trouble(error["code"], _(error["told"]).format_map(_Lenient(facts)), cure)
+    told = _(error["told"]).format_map(_Lenient(facts))
+    return Trouble(error["code"], told, cure, error["kind"])
 
 
 class _Lenient(dict[str, str]):
@@ -116,6 +118,11 @@ def _known(connection: Connection, name: str) -> Desk:
             "not_found", "There is no desk {name}.", hint="hub connector list", name=name
         )
     return found
+
+
+def called(connection: Connection, name: str) -> str:
+    """The name of the desk with this name or id. Raises NotFound."""
+    return _known(connection, name).name
 
 
 def everyone(connection: Connection, now: datetime) -> list[DeskView]:
@@ -174,6 +181,15 @@ def pairs(
     return [_pair(connection, desk, one) for one in found]
 
 
+def pair(connection: Connection, name: str, ticket_id: str) -> PairView:
+    """A ticket of ours on one desk. Raises NotFound."""
+    desk = _known(connection, name)
+    found = desk_tickets.of_ours(connection, desk.id, ticket_id)
+    if found is None:
+        raise NotFound("not_found", "This ticket is not on this desk.")
+    return _pair(connection, desk, found)
+
+
 def of_ticket(connection: Connection, ticket_id: str) -> list[tuple[str, PairView]]:
     """Every desk that has this ticket, by name."""
     names = {one.id: one for one in desks.everyone(connection)}
@@ -181,6 +197,16 @@ def of_ticket(connection: Connection, ticket_id: str) -> list[tuple[str, PairVie
         (names[one.desk_id].name, _pair(connection, names[one.desk_id], one))
         for one in desk_tickets.of_ticket(connection, ticket_id)
         if one.desk_id in names
+    ]
+
+
+def takers(connection: Connection, ticket_id: str) -> list[str]:
+    """Names of working desks on which this ticket could be made."""
+    has = {one.desk_id for one in desk_tickets.of_ticket(connection, ticket_id)}
+    return [
+        one.name
+        for one in desks.everyone(connection)
+        if one.works and one.role is not DeskRole.CUSTOMER and one.id not in has
     ]
 
 

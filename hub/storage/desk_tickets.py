@@ -232,6 +232,17 @@ def unpark(tx: Tx, desk_id: str) -> int:
     return done.rowcount
 
 
+def unpark_one(tx: Tx, pair_id: str) -> bool:
+    """Try this one again at once; False where nothing of it waits."""
+    waits = (desk_tickets.c.state == PairState.PARKED) | _WAITS
+    done = tx.connection.execute(
+        update(desk_tickets)
+        .where(desk_tickets.c.id == pair_id, waits)
+        .values(state=PairState.LIVE, attempts=0, next_at=None)
+    )
+    return done.rowcount == 1
+
+
 def hurry(tx: Tx, desk_id: str) -> None:
     """What waits for its next try is tried at once."""
     tx.connection.execute(

@@ -17,6 +17,7 @@ import pytest
 
 from hub.actions import (
     comments,
+    desks,
     directories,
     files,
     handoffs,
@@ -36,6 +37,7 @@ from hub.api import door as api
 from hub.api.routes import ROUTES
 from hub.console.door import Open
 from hub.console.routes import PAGES
+from hub.domain.desk import DeskRole
 from hub.domain.permission import ALLOWED, SCOPES, Permission, Role, may
 from hub.queries import deliveries
 from tests.api.test_access import RIGHT
@@ -123,6 +125,7 @@ async def furnish(console: Console, link: str) -> Things:
     field = await directories.define_field(hub, who, FieldWish("Этаж"))
     webhook, _ = await webhooks.add(hub, who, "https://desk.example/events", [])
     team = await teams.add(hub, who, "Кассы")
+    desk = await desks.begin(hub, who, f"bank-{hub.account.node_id[:4].lower()}", DeskRole.OWN, "x")
     letter = await letters.take(hub, "help@plus.example", "imap:1", a_letter())
     assert letter is not None
     return {
@@ -142,6 +145,7 @@ async def furnish(console: Console, link: str) -> Things:
         "macro": macro.id,
         "field": field.id,
         "webhook": webhook,
+        "desk": desk,
         "agent": who.ref,
         "team": team,
         "session": "ses_00000000000000000000000000000000",
@@ -255,6 +259,7 @@ def test_every_place_in_a_path_names_a_kind_of_thing() -> None:
 KINDS = {
     *("ticket", "other", "customer", "site", "asset", "contact", "file", "comment", "handoff"),
     *("letter", "link", "message", "view", "macro", "field", "webhook", "agent", "session", "team"),
+    "desk",
 }
 
 

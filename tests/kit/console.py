@@ -112,9 +112,9 @@ class Console:
     people: list[Person] = field(default_factory=list)
 
     @classmethod
-    async def serve(cls, company: Company) -> Self:
-        """Serve it on a free port."""
-        runner = app.web_runner(company.hub, company.settings, company.transport)
+    async def serve(cls, company: Company, transport: Any = None) -> Self:
+        """Serve it on a free port; `transport` is how its doors call others."""
+        runner = app.web_runner(company.hub, company.settings, transport or company.transport)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()

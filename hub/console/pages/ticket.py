@@ -20,7 +20,7 @@ from hub.domain.ticket import Asset, Contact, Field, Priority, Requester, Site, 
 from hub.errors import HubError, Refused
 from hub.i18n import gettext as _
 from hub.ids import AgentId, AttachmentId, TicketId
-from hub.queries import agents, directories, held_offers, inside, names, teams
+from hub.queries import agents, desks, directories, held_offers, inside, names, teams
 from hub.queries import personal as kept
 from hub.queries import tickets as shown
 
@@ -61,6 +61,8 @@ async def _show(visit: Visit) -> Answer:
             "macros": kept.macros(connection),
             "people": agents.everyone(connection),
             "teams": teams.everyone(connection),
+            "desks": desks.of_ticket(connection, ticket.id),
+            "to_desks": desks.takers(connection, ticket.id),
         }
 
     facts = await visit.hub.db.read(look)
