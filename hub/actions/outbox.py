@@ -22,7 +22,7 @@ from hub.ids import LinkId, MessageId
 from hub.protocol import jws, payloads, receipts
 from hub.protocol.keys import PublicKey
 from hub.protocol.message import WireMessage, fit_batch
-from hub.storage import audit, deliveries, ground, links, outbox, streams
+from hub.storage import audit, comments, deliveries, ground, links, outbox, streams
 from hub.storage.database import Connection, Tx
 from hub.storage.deliveries import Delivery, Pending
 from hub.storage.links import Link, LinkState
@@ -381,6 +381,7 @@ async def resend(hub: Hub, row: OutboxRow) -> MessageId:
         link = links.get(tx.connection, row.link_id)
         assert row.data is not None
         message_id = outgoing.send_again(tx, hub, link, row, now)
+        comments.now_carried_by(tx, row.id, message_id)
         audit.resolve_alerts(tx, kind="message_rejected", subject=row.id, at=now)
         return message_id
 

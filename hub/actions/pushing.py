@@ -19,6 +19,8 @@ from hub.domain import disclosure
 from hub.domain.delivery import backoff
 from hub.domain.desk import (
     FIELDS,
+    REFUSED,
+    WAS_HERE,
     Base,
     DeskRole,
     Mirror,
@@ -54,8 +56,6 @@ CLAIMED: Final = timedelta(minutes=10)  # longer than a slow desk takes for one 
 TRIES: Final = 30  # then a person must look; some hours, with the waits between them
 _MIRRORED_AT_ONCE: Final = 50
 _COMMITTED_WITHIN: Final = timedelta(hours=1)  # longer than any transaction is open
-_TOO_LONG_AGO: Final = "was-here:"  # what both sides had before they were tied together
-_REFUSED: Final = "refused:"  # what the desk does not take
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +482,7 @@ async def not_taken(
                 base[name] = [compared(name, value), base.get(name, [None, None])[1]]
             desk_tickets.change(tx, pair_id, base=base)
         else:
-            _arrived(tx, pair_id, step, f"{_REFUSED}{step.local_id}", now)
+            _arrived(tx, pair_id, step, f"{REFUSED}{step.local_id}", now)
         desk_tickets.change(tx, pair_id, error=error)
         _alarm(tx, hub, pair, error, now)
 
@@ -574,7 +574,7 @@ def already_there(tx: Tx, pair: Pair, now: datetime) -> None:
                 pair_id=pair.id,
                 kind=kind,
                 local_id=local_id,
-                external_id=f"{_TOO_LONG_AGO}{local_id}",
+                external_id=f"{WAS_HERE}{local_id}",
                 ours=True,
                 rev=rev,
                 print="",

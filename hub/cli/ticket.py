@@ -244,6 +244,7 @@ def document(found: TicketView) -> dict[str, Any]:
                 **output.members(one),
                 "attachments": list(one.attachments),
                 "undelivered": list(one.undelivered),
+                "marks": list(one.marks),
             }
             for one in found.comments
         ],

@@ -81,10 +81,10 @@ _LOOKS: Final[dict[str, Look]] = {
     "internal": Look(N_("only us"), "lock", "secondary"),
     # how far a comment is
     "mark-queued": Look(N_("on its way"), "hourglass", "secondary"),
-    "mark-sent": Look(N_("on its way"), "hourglass", "secondary"),
-    "mark-received": Look(N_("delivered"), "checks", "green"),
-    "mark-failed": Look(N_("not delivered yet, tried again"), "alert-circle", "red"),
-    "mark-parked": Look(N_("put aside: a person must look"), "alert-circle", "red"),
+    "mark-late": Look(N_("not delivered yet, tried again"), "alert-circle", "orange"),
+    "mark-delivered": Look(N_("delivered"), "check", "green"),
+    "mark-seen": Look(N_("delivered, taken in by their system"), "checks", "green"),
+    "mark-failed": Look(N_("not delivered"), "circle-x", "red"),
     # where a deadline comes from, and filters by it
     "due-person": Look(N_("set by us"), "user", "secondary"),
     "due-principal": Look(N_("asked for by the partner"), "building", "secondary"),

@@ -84,6 +84,9 @@ FOLLOWED: Final = frozenset({PairState.LIVE, PairState.PARKED, PairState.AWAY})
 FIELDS: Final = ("title", "description", "priority", "status")
 """What is compared, in the order in which it is taken."""
 
+WAS_HERE: Final = "was-here:"  # instead of an id: both sides had it before they were tied together
+REFUSED: Final = "refused:"  # instead of an id: the desk does not take it
+
 ENDED: Final = frozenset({TicketStatus.CLOSED, TicketStatus.CANCELLED})
 DONE: Final = ENDED | {TicketStatus.RESOLVED}
 

@@ -20,7 +20,8 @@ from hub.domain.ticket import (
 )
 from hub.errors import Conflict, NotFound
 from hub.ids import HandoffId, TicketId
-from hub.queries import checkpoints
+from hub.queries import checkpoints, marks
+from hub.queries.marks import DeliveryMark
 from hub.storage import attachments, comments, handoffs, links, posts, tickets
 from hub.storage.attachments import Attachment, FileState
 from hub.storage.database import Connection
@@ -120,7 +121,8 @@ class CommentView:
     rev: int
     edited_at: datetime | None
     redacted: bool
-    delivery: str | None  # how far it is on its way to peers; None where it goes to nobody
+    delivery: str | None  # the least advanced of its marks; None where it goes to nobody
+    marks: Sequence[DeliveryMark]  # how far it is on its way to each who is to read it
     undelivered: Sequence[UndeliveredView]  # letters with it that did not arrive
     attachments: Sequence[FileView]
 
@@ -292,7 +294,7 @@ def file_view(one: Attachment) -> FileView:
 def _comments(
     connection: Connection, ticket: Ticket, files: Sequence[FileView]
 ) -> list[CommentView]:
-    marks = comments.delivery_marks(connection, ticket.id)
+    told = marks.of_ticket(connection, ticket.id)
     returned = posts.undelivered(connection, ticket.id)
     return [
         CommentView(
@@ -306,7 +308,8 @@ def _comments(
             rev=one.rev,
             edited_at=one.edited_at,
             redacted=one.redacted_at is not None,
-            delivery=marks.get(one.id),
+            delivery=marks.least(told.get(one.id, ())),
+            marks=told.get(one.id, ()),
             undelivered=[
                 UndeliveredView(post.id, post.recipient, post.bounce or post.last_error or "")
                 for post in returned.get(one.id, ())

@@ -10,11 +10,12 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, select, update
 
 from hub.domain.comment import BodyFormat, Visibility
+from hub.domain.delivery import DeliveryState
 from hub.ids import CommentId, HandoffId, TicketId
 from hub.storage import desk_tickets, search, statements
 from hub.storage.database import Tx
 from hub.storage.statements import Query, columns_of, itself
-from hub.storage.tables import comments, item_refs, outbox
+from hub.storage.tables import comments, deliveries, item_refs, links, outbox, streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,22 +191,57 @@ def refs_of(connection: Connection, kind: str, local_id: str) -> dict[HandoffId,
     return {handoff_id: (remote_id, sent) for handoff_id, remote_id, sent in found}
 
 
-def delivery_marks(connection: Connection, ticket_id: str) -> dict[str, str]:
-    """For each comment of ours that was sent: the least advanced state among its messages."""
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """The message that took a comment of ours to one peer, and how far it is."""
+
+    comment_id: str
+    peer: str
+    message_id: str
+    seq: int
+    state: DeliveryState
+    attempts: int
+    settled_at: datetime | None
+    last_error: str | None
+    next_at: datetime | None  # of the link
+    acked_seq: int  # up to here the peer said that it worked our messages through
+
+
+def carried(connection: Connection, ticket_id: str) -> list[Carried]:
+    """For each comment of ours on the ticket: the messages that took it to peers."""
     query = (
-        select(item_refs.c.local_id, outbox.c.state)
+        select(
+            item_refs.c.local_id,
+            links.c.peer_name,
+            outbox.c.id,
+            outbox.c.seq,
+            outbox.c.state,
+            outbox.c.attempts,
+            outbox.c.settled_at,
+            outbox.c.last_error,
+            deliveries.c.next_at,
+            streams.c.acked_seq,
+        )
         .join(comments, comments.c.id == item_refs.c.local_id)
         .join(outbox, outbox.c.id == item_refs.c.message_id)
+        .join(links, links.c.id == outbox.c.link_id)
+        .join(streams, streams.c.link_id == outbox.c.link_id)
+        .outerjoin(deliveries, deliveries.c.link_id == outbox.c.link_id)
         .where(
             comments.c.ticket_id == ticket_id,
             item_refs.c.kind == "cmt",
             item_refs.c.sent.is_(True),
         )
+        .order_by(outbox.c.id)
     )
-    order = ("failed", "parked", "queued", "sent", "received")
-    marks: dict[str, str] = {}
-    for comment_id, state in connection.execute(query):
-        known = marks.get(comment_id)
-        if known is None or order.index(state) < order.index(known):
-            marks[comment_id] = state
-    return marks
+    return [
+        Carried(cmt, peer, message, seq, DeliveryState(state), *rest)
+        for cmt, peer, message, seq, state, *rest in connection.execute(query)
+    ]
+
+
+def now_carried_by(tx: Tx, before: str, after: str) -> None:
+    """What one message took to a peer, another one takes now."""
+    tx.connection.execute(
+        update(item_refs).where(item_refs.c.message_id == before).values(message_id=after)
+    )

@@ -19,6 +19,7 @@ from hub.storage.tables import (
     comments,
     desk_items,
     desk_tickets,
+    desks,
     handoffs,
     tickets,
 )
@@ -320,6 +321,24 @@ def items(connection: Connection, pair_id: str) -> list[Item]:
         .order_by(desk_items.c.at, desk_items.c.local_id)
     )
     return [Item(**row._mapping) for row in connection.execute(query)]
+
+
+def comments_told(
+    connection: Connection, ticket_id: str
+) -> list[tuple[str, str, str | None, datetime]]:
+    """Comments of ours on foreign desks: (comment, desk, its id there or None, since when)."""
+    query = (
+        select(desk_items.c.local_id, desks.c.name, desk_items.c.external_id, desk_items.c.at)
+        .join(desk_tickets, desk_tickets.c.id == desk_items.c.pair_id)
+        .join(desks, desks.c.id == desk_tickets.c.desk_id)
+        .where(
+            desk_tickets.c.ticket_id == ticket_id,
+            desk_items.c.kind == "cmt",
+            desk_items.c.ours.is_(True),
+        )
+        .order_by(desks.c.name)
+    )
+    return [tuple(row) for row in connection.execute(query)]
 
 
 def keep_item(tx: Tx, item: Item) -> None:

@@ -74,6 +74,28 @@ def find(connection: Connection, post_id: str) -> Post | None:
     return None if row is None else _post(row)
 
 
+def of_ticket_comments(connection: Connection, ticket_id: str) -> list[Post]:
+    """Letters that take comments of this ticket to requesters, oldest first."""
+    query = (
+        select(posts)
+        .where(
+            posts.c.ticket_id == ticket_id,
+            posts.c.comment_id.is_not(None),
+            posts.c.said_id.is_(None),
+        )
+        .order_by(posts.c.id)
+    )
+    return [_post(row) for row in connection.execute(query)]
+
+
+def carrying(connection: Connection, message_ids: Collection[str]) -> dict[str, Post]:
+    """The letter of each of these messages to partners without a node."""
+    if not message_ids:
+        return {}
+    query = select(posts).where(posts.c.said_id.in_(message_ids)).order_by(posts.c.id)
+    return {str(row.said_id): _post(row) for row in connection.execute(query)}
+
+
 def lock(tx: Tx, post_id: str) -> Post | None:
     """The one with this id, locked until the commit."""
     query = for_update(tx, select(posts).where(posts.c.id == post_id))

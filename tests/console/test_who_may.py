@@ -15,9 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from hub import app
 from hub.actions import (
     comments,
-    desks,
     directories,
     files,
     handoffs,
@@ -125,7 +125,8 @@ async def furnish(console: Console, link: str) -> Things:
     field = await directories.define_field(hub, who, FieldWish("Этаж"))
     webhook, _ = await webhooks.add(hub, who, "https://desk.example/events", [])
     team = await teams.add(hub, who, "Кассы")
-    desk = await desks.begin(hub, who, f"bank-{hub.account.node_id[:4].lower()}", DeskRole.OWN, "x")
+    bench = app.desk_bench(hub, console.company.settings, console.company.transport)
+    desk = await bench.begin(who, "redmine", "bank", "Банк", DeskRole.OWN)
     letter = await letters.take(hub, "help@plus.example", "imap:1", a_letter())
     assert letter is not None
     return {

@@ -31,6 +31,7 @@ from hub.protocol.encoding import instant
 from hub.protocol.keys import PrivateKey
 from hub.protocol.message import MAX_TYPE, WireMessage
 from hub.protocol.problems import MEDIA_TYPE, problem
+from hub.queries import tickets as ticket_views
 from hub.storage import audit, deliveries, streams
 from hub.storage import comments as kept_comments
 from hub.storage import handoffs as kept_handoffs
@@ -880,6 +881,32 @@ async def test_a_message_of_ours_that_is_rejected_comes_before_people_and_can_be
     assert await kinds(pair.a) == []
     assert types(pair.b.heard) == ["handoff.offer", "handoff.offer"]
     assert pair.b.heard[0].data == pair.b.heard[1].data
+
+
+async def test_a_refused_comment_that_is_sent_again_has_the_mark_of_the_new_message(
+    pair: Pair,
+) -> None:
+    a = pair.a
+    handoff_id = await _an_offer_of_ours(pair)
+    ticket_id = await a.hub.db.read(lambda c: ticket_views.ticket_of(c, handoff_id))
+
+    async def mark() -> tuple[str, str | None]:
+        view = await a.hub.db.read(lambda c: ticket_views.show(c, ticket_id))
+        ((one,),) = [comment.marks for comment in view.comments]
+        return one.state, one.reason
+
+    await comments.add(a.hub, a.dispatcher, comments.AddComment(ticket_id, "Ау", Visibility.PUBLIC))
+    await pair.network.run_until_idle()
+    assert await mark() == ("delivered", None)
+    row = (await sent(a, pair.b.link_id))[-1]
+    await pair.b.say("message.rejected", _rejection(pair, row, detail="Нет"), must=False)
+    await pair.network.run_until_idle()
+    assert await mark() == ("failed", "scope_denied: Нет")
+    row = (await sent(a, pair.b.link_id))[-1]
+    await outbox.resend(a.hub, row)
+    assert await mark() == ("queued", None)
+    await pair.network.run_until_idle()
+    assert await mark() == ("delivered", None)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ async def _replay(visit: Visit) -> Answer:
         if error.code in {"not_yours", "not_found"}:
             raise
         return await _one(visit, error)
-    path = visit.context.renderer.url("message", message=message)
+    path = await visit.word("back") or visit.context.renderer.url("message", message=message)
     return Redirect(path, Toast(_("It is tried again.")))
 
 

@@ -83,7 +83,7 @@ async def _show(visit: Visit) -> Answer:
         "saying": draft.visibility if draft else str(DEFAULT_VISIBILITY),
         "files": [one for one in ticket.attachments if one.comment is None],
         "child": any(one.role == "contractor" and not one.detached for one in ticket.handoffs),
-        "waiting": any(one.delivery in {"queued", "sent"} for one in ticket.comments)
+        "waiting": any(one.delivery in {"queued", "late"} for one in ticket.comments)
         or bool(facts["held"]),
     }
     if visit.is_partial:

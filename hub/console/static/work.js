@@ -23,7 +23,7 @@
     box.innerHTML = text;
     all('details.fold', box).forEach((fold, n) => { fold.open = !!folds[n]; });
     if (focused >= 0) all('a, button', box)[focused]?.focus({ preventScroll: true });
-    if (one('.mark-queued, .mark-sent, .held', box)) later(box, one('.held', box) ? 1000 : 1500);
+    if (one('.mark-queued, .mark-late, .held', box)) later(box, one('.held', box) ? 1000 : 1500);
   };
   const waiting = new Map();
   const later = (box, after) => {
