@@ -12,7 +12,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub.actions import announcing, assigning, comments, files, outgoing, settled, tickets
+from hub.actions import (
+    announcing,
+    assigning,
+    comments,
+    files,
+    outgoing,
+    rebuilding,
+    settled,
+    tickets,
+)
 from hub.actions.context import SYSTEM, Actor, Hub
 from hub.actions.desk_steps import follow
 from hub.actions.files import NewFile
@@ -36,18 +45,30 @@ from hub.domain.desk import (
     compared,
     file_print,
     heeds,
+    number_in,
     print_of,
     turn,
     way,
+    woken_by_us,
 )
+from hub.domain.disclosure import COMPANY_REF
 from hub.domain.handoff import OVER, Party
 from hub.domain.lengths import CONTENT_MAX, SHORT_MAX, TEXT_MAX, TITLE_MAX, shortened
 from hub.domain.ticket import Priority, Requester, Ticket, TicketStatus
 from hub.domain.webhook import EventType
+from hub.i18n import LANGUAGES, N_, reading_in
 from hub.i18n import gettext as _
-from hub.i18n import reading_in
 from hub.ids import CommentId, DeskId, PairId, TicketId
-from hub.storage import assignments, audit, desk_tickets, desks, ground, handoffs
+from hub.storage import (
+    assignments,
+    attachments,
+    audit,
+    desk_tickets,
+    desks,
+    ground,
+    handoffs,
+    streams,
+)
 from hub.storage import comments as stored_comments
 from hub.storage import tickets as stored_tickets
 from hub.storage.assignments import TicketLink
@@ -57,6 +78,7 @@ from hub.storage.desk_tickets import Item, Pair
 
 TICKET: Final = "desk_ticket"  # alert about one pair
 UNKNOWN: Final = "desk_unknown_words"  # alert: a table lacks a word
+OUR_NUMBER: Final = N_("Our number: {number}")  # written on a customer's desk, and found there again
 TRIES: Final = 8  # then a ticket that cannot be read waits for a person
 _AGAIN_AT_MOST: Final = timedelta(hours=1)
 
@@ -91,6 +113,8 @@ class _Taking:
     done: Taken
     items: dict[tuple[str, str], Item] = field(default_factory=dict)  # by kind and their id
     going: set[tuple[str, str]] = field(default_factory=set)  # kind and print of what is on its way
+    tied: set[str] = field(default_factory=set)  # ids here of what both sides have
+    restored: bool = False  # words of theirs may be here again already, from a partner's log
 
     def account(self) -> str:
         """Whose words theirs are."""
@@ -128,7 +152,8 @@ async def missing_files(
     def query(connection: Connection) -> list[TheirFile]:
         pair = desk_tickets.of_theirs(connection, desk_id, there.id)
         if pair is None:
-            return [file for file, _in in crossing(rules, there)] if _begins(rules, there) else []
+            new = _our_number(hub, rules, there) is not None or _begins(hub, rules, there)
+            return [file for file, _in in crossing(rules, there)] if new else []
         items = desk_tickets.items(connection, pair.id)
         known = {one.external_id for one in items if one.kind == "att"}
         going = _on_their_way(items)
@@ -176,10 +201,10 @@ def take_in(
 ) -> Taken | None:
     """`take`, within a transaction."""
     with reading_in(hub.account.language):
-        pair = _pair_of(tx, desk_id, there)
-        begun = pair is None
+        known = _pair_of(tx, hub, desk_id, rules, there, now)
+        pair, begun = known, known is None
         if pair is None:
-            if not _begins(rules, there):
+            if not _begins(hub, rules, there):
                 return None
             pair = _begin(tx, hub, desk_id, rules, there, now)
         ground.of_tickets(tx, pair.ticket_id)
@@ -203,33 +228,87 @@ def take_in(
             done=Taken(pair.ticket_id, pair.id, begun=begun, unknown=there.unknown),
             items={(one.kind, one.external_id): one for one in items if one.external_id},
             going=_on_their_way(items),
+            tied={one.local_id for one in items},
+            restored=streams.was_taken_back(tx.connection),
         )
         _take_over(taking, pair)
         return taking.done
 
 
-def _pair_of(tx: Tx, desk_id: DeskId, there: TheirTicket) -> Pair | None:
+def _pair_of(
+    tx: Tx, hub: Hub, desk_id: DeskId, rules: Rules, there: TheirTicket, now: datetime
+) -> Pair | None:
+    """The pair they belong to by now: known, or found again by our number over there."""
     pair = desk_tickets.of_theirs(tx.connection, desk_id, there.id)
-    if pair is not None or not there.marker:
+    number = _our_number(hub, rules, there) if pair is None else None
+    ours = None if number is None else stored_tickets.with_number(tx.connection, number)
+    if ours is None:
         return pair
-    # We made it, and never heard of it: our marker says for which ticket.
-    pair = desk_tickets.of_ours(tx.connection, desk_id, there.marker)
-    if pair is None or pair.external_id is not None:
-        return None
+    pair = desk_tickets.of_ours(tx.connection, desk_id, ours.id)
+    if pair is None:
+        return _again(tx, hub, desk_id, rules, ours, there, now)
+    if pair.external_id is not None:
+        return None  # a copy of it, made over there
+    # We made it, and never heard of it.
     desk_tickets.change(
         tx, pair.id, external_id=there.id, number=there.number[:SHORT_MAX], url=there.url[:2000]
     )
     return desk_tickets.find(tx.connection, pair.id)
 
 
-def _begins(rules: Rules, there: TheirTicket) -> bool:
+def _our_number(hub: Hub, rules: Rules, there: TheirTicket) -> str | None:
+    """Under which number of ours it is known over there: by our marker, or by our own words."""
+    if there.marker:
+        return number_in(there.marker, hub.account.node_id)
+    if rules.role is not DeskRole.CUSTOMER:
+        return None
+    for one in there.comments:
+        if one.by_us and (found := _told_number(one.body)) is not None:
+            return found
+    return None
+
+
+def _told_number(words: str) -> str | None:
+    """The number that these words of ours tell, in whatever language we told it."""
+    for language in LANGUAGES:
+        with reading_in(language):
+            before, _place, after = _(OUR_NUMBER).partition("{number}")
+        words = " ".join(words.split())
+        if words.startswith(before) and words.endswith(after):
+            number = words[len(before) : len(words) - len(after)]
+            if number.startswith("T-") and number[2:].isascii() and number[2:].isdigit():
+                return number
+    return None
+
+
+def _again(
+    tx: Tx,
+    hub: Hub,
+    desk_id: DeskId,
+    rules: Rules,
+    ours: Ticket,
+    there: TheirTicket,
+    now: datetime,
+) -> Pair:
+    """They were one before we lost our memory of it: so they are again."""
+    pair = join_in(tx, hub, desk_id, ours, there, now)
+    if rules.role is DeskRole.CUSTOMER:
+        # What of ours stands there may be older than their last word.
+        base = {**pair.base, **dict.fromkeys(("title", "description", "priority"), [None, None])}
+        desk_tickets.change(tx, pair.id, base=base)
+    return pair
+
+
+def _begins(hub: Hub, rules: Rules, there: TheirTicket) -> bool:
     """Whether a ticket over there that we do not know becomes one of ours."""
     if there.merged_into or not there.assigned or there.status in DONE:
         return False
     if rules.role is DeskRole.CUSTOMER:
         return True
-    # In our own desk somebody of ours wrote a ticket down; with our marker it is one we made.
-    return rules.role is DeskRole.OWN and rules.mirror is Mirror.ALL and not there.marker
+    if rules.role is not DeskRole.OWN or rules.mirror is not Mirror.ALL:
+        return False
+    # Somebody of ours wrote it down; or we made it, and only the desk still knows of it.
+    return not there.marker or number_in(there.marker, hub.account.node_id) is not None
 
 
 def _begin(
@@ -245,7 +324,12 @@ def _begin(
         service=rules.service,
         requester=requester,
     )
-    made = tickets.create_in(tx, hub, SYSTEM, wish, now)
+    # Whoever was told a number of ours hears of no other: it may come from before a restore.
+    number = _our_number(hub, rules, there)
+    if number is not None and stored_tickets.with_number(tx.connection, number) is not None:
+        number = None
+    rebuilding.reserve(tx, number)
+    made = tickets.create_in(tx, hub, SYSTEM, wish, now, number=number)
     return join_in(tx, hub, desk_id, made, there, now)
 
 
@@ -363,6 +447,8 @@ def _fields(taking: _Taking, pair: Pair) -> dict[str, list[str | None]]:
         ours, theirs = compared(name, getattr(ticket, name)), there.value(name)
         assert ours is not None
         how = way(taking.rules.role, name, child=child)
+        if name == "status" and _woken(taking, base[name][1]):
+            continue
         match turn(name, Base(*base[name]), ours, theirs, how):
             case Turn.NOTED:
                 base[name] = [ours, theirs]
@@ -380,6 +466,12 @@ def _fields(taking: _Taking, pair: Pair) -> dict[str, list[str | None]]:
     if taken:
         _change(taking, taken)
     return base
+
+
+def _woken(taking: _Taking, before: str | None) -> bool:
+    """Whether words of ours on their way opened it: who writes them puts that right (`push`)."""
+    known = {external_id for kind, external_id in taking.items if kind == "cmt"}
+    return bool(taking.going) and woken_by_us(before, taking.there, known)
 
 
 def _heeded(taking: _Taking, ticket: Ticket) -> bool:
@@ -458,8 +550,9 @@ def _said(taking: _Taking, one: TheirComment) -> None:
         and bool(one.author_id)
         and one.author_id == there.requester_id
     )
+    met = _met(taking, one)
     comment = Comment(
-        id=CommentId(hub.new_id("cmt", taking.now)),
+        id=met or CommentId(hub.new_id("cmt", taking.now)),
         ticket_id=taking.done.ticket_id,
         visibility=Visibility.PUBLIC if one.public else Visibility.INTERNAL,
         author_ref=taking.desk_id,
@@ -475,8 +568,12 @@ def _said(taking: _Taking, one: TheirComment) -> None:
         reply_to=None,
         origin_handoff_id=None,
     )
-    stored_comments.add(tx, comment)
+    if met is None:
+        stored_comments.add(tx, comment)
+    else:
+        stored_comments.replace(tx, comment)
     _keep(taking, "cmt", comment.id, one.id, print_of(one.body))
+    here = [file for file in here if not _met_file(taking, file)]
     wanted = [found for file in here if (found := taking.fetched[file.id]) is not None]
     attached = files.attach_in(
         tx, hub, comment.ticket_id, wanted, comment.visibility, taking.now, comment_id=comment.id
@@ -484,10 +581,39 @@ def _said(taking: _Taking, one: TheirComment) -> None:
     for file, row in zip(here, attached, strict=True):
         _keep(taking, "att", row.attachment_id, file.id, file_print(file.name, file.size))
     stored_tickets.touch(tx, comment.ticket_id, taking.now)
-    comments.spread(tx, hub, comment, attached, taking.now, came_by=None)
-    comments.announce(tx, hub, EventType.COMMENT_ADDED, comment, taking.now)
+    comments.spread(tx, hub, comment, attached, taking.now, came_by=None, met=met is not None)
+    if met is None:
+        comments.announce(tx, hub, EventType.COMMENT_ADDED, comment, taking.now)
     taking.done.comments += 1
     taking.done.files += len(attached)
+
+
+def _met(taking: _Taking, one: TheirComment) -> CommentId | None:
+    """The comment that came back without its author: we had told a partner of it.
+
+    What a partner's log gives back after a restore is ours, and names nobody.
+    """
+    if not taking.restored:
+        return None
+    for known in stored_comments.of_ticket(taking.tx.connection, taking.done.ticket_id):
+        nameless = known.author_ref == COMPANY_REF and known.origin_handoff_id is None
+        same = nameless and known.redacted_at is None and known.body == _text(one.body)
+        if same and known.id not in taking.tied:
+            return known.id
+    return None
+
+
+def _met_file(taking: _Taking, file: TheirFile) -> bool:
+    """The same of a file; it is known again."""
+    found = taking.fetched.get(file.id)
+    if not taking.restored or found is None:
+        return False
+    for known in attachments.of_ticket(taking.tx.connection, taking.done.ticket_id):
+        same = (known.sha256, known.name) == (found.sha256, found.name)
+        if same and known.origin_handoff_id is None and known.id not in taking.tied:
+            _keep(taking, "att", known.id, file.id, file_print(file.name, file.size))
+            return True
+    return False
 
 
 def _edited(taking: _Taking, known: Item, one: TheirComment) -> None:
@@ -515,6 +641,8 @@ def _files(taking: _Taking) -> None:
             text = _("The file {name} was not taken: it is too large, or not there any more.")
             note_in(tx, hub, taking.done.ticket_id, text.format(name=file.name[:200]), taking.now)
             continue
+        if _met_file(taking, file):
+            continue
         author = Author(taking.desk_id, taking.rules.company, Role.SYSTEM, taking.account())
         visibility = Visibility.PUBLIC if file.public else Visibility.INTERNAL
         made = files.put_in(tx, hub, taking.done.ticket_id, [found], visibility, author, taking.now)
@@ -535,6 +663,7 @@ def _keep(taking: _Taking, kind: str, local_id: str, external_id: str, print_: s
     )
     desk_tickets.keep_item(taking.tx, item)
     taking.items[kind, external_id] = item
+    taking.tied.add(local_id)
 
 
 # --- merged, gone, unreadable ---------------------------------------------------------------

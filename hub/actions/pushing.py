@@ -30,6 +30,7 @@ from hub.domain.desk import (
     Turn,
     compared,
     file_print,
+    marker_of,
     may_tell_status,
     print_of,
     turn,
@@ -224,7 +225,7 @@ def look_in(
     with reading_in(hub.account.language):
         if pair.external_id is None:
             view = disclosure.desk_ticket_view(ticket, reader)
-            return Work(pair, (Make(view, ticket.id),))
+            return Work(pair, (Make(view, marker_of(ticket.number, hub.account.node_id)),))
         items = desk_tickets.items(connection, pair.id)
         told, held = _fields(connection, rules, pair, ticket, reader)
         first = [step for step in told if "status" not in step.values]
@@ -329,7 +330,7 @@ def _about_us(hub: Hub, ticket: Ticket, settled: set[tuple[str, str]]) -> list[t
     """Our number, and the time we promise: what a customer's desk wants to hear first."""
     found = []
     if ("cmt", "number") not in settled:
-        text = _("Our number: {number}").format(number=ticket.number)
+        text = _(pulling.OUR_NUMBER).format(number=ticket.number)
         found.append(("", _ours(hub, "number", text)))
     if ticket.due_at is not None:
         key = f"due:{ticket.due_at:%Y%m%d%H%M}"

@@ -92,11 +92,13 @@ async def create(hub: Hub, actor: Actor, wish: NewTicket) -> Ticket:
     return await hub.db.write(lambda tx: create_in(tx, hub, actor, wish, hub.now()))
 
 
-def create_in(tx: Tx, hub: Hub, actor: Actor, wish: NewTicket, now: datetime) -> Ticket:
-    """The same, within a transaction that has more to do."""
+def create_in(
+    tx: Tx, hub: Hub, actor: Actor, wish: NewTicket, now: datetime, *, number: str | None = None
+) -> Ticket:
+    """The same, within a transaction that has more to do; `number` is one it had before."""
     made = Ticket(
         id=TicketId(hub.new_id("tkt", now)),
-        number=tickets.next_number(tx),
+        number=number or tickets.next_number(tx),
         title=wish.title.strip(),
         description=wish.description,
         status=TicketStatus.NEW,

@@ -2,17 +2,20 @@
 
 Before a field is written the ticket is read once more: whoever changed it over there meanwhile was
 first, and what they did is taken over before ours is told (a human's close is not undone by what
-crossed it on the way). Every write looks for an earlier attempt's result, so a stop anywhere, or a
+crossed it on the way). A desk that opens what is over for any word on it, ours too, has it put back.
+Every write looks for an earlier attempt's result, so a stop anywhere, or a
 desk that did it and answered 500, ends with one of it.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any, Final
 
 from connectors.contract import (
+    Change,
     DeskError,
     File,
     Gone,
@@ -26,6 +29,7 @@ from hub.actions.pushing import Make, Put, Say, Step, Tell, Work
 from hub.bridge import pull
 from hub.bridge.host import DeskHost, WorkingDesk, reason
 from hub.bridge.mapping import change, new_comment, new_ticket, text_of, theirs
+from hub.domain.desk import DONE, TheirTicket, nearest, woken_by_us
 from hub.errors import HubError
 from hub.faults import fault
 from hub.i18n import reading_in
@@ -85,12 +89,19 @@ async def _tell(host: DeskHost, at: WorkingDesk, pair_id: Any) -> None:
             await pushing.rested(host.hub, work)
             return
         step = steps[0]
-        if isinstance(step, Tell) and not fresh:
+        # Words of ours may open again what is over: then it must be known that it still is.
+        wary = isinstance(step, Tell) or _status_there(work) in DONE
+        if wary and not fresh:
             fresh = True
             if await _read_first(host, at, work):
                 continue
         await _step(host, at, work, step)
     raise Unavailable("much_to_tell", "There is more to write than fits into one turn")
+
+
+def _status_there(work: Work) -> str | None:
+    """As it was last accounted for."""
+    return work.pair.base.get("status", [None, None])[1]
 
 
 def _can(at: WorkingDesk, step: Step) -> bool:
@@ -124,9 +135,11 @@ async def _step(host: DeskHost, at: WorkingDesk, work: Work, step: Step) -> None
     assert work.pair.external_id is not None
     try:
         if isinstance(step, Tell):
-            after = await at.connector.change(work.pair.external_id, change(step))
+            after = theirs(await at.connector.change(work.pair.external_id, change(step)))
+            if "status" in step.values:
+                after = await _nearest(at, after, step.values["status"])
             fault("bridge.written")
-            await pushing.told(host.hub, work.pair.id, step, theirs(after))
+            await pushing.told(host.hub, work.pair.id, step, after)
         elif isinstance(step, Say):
             await _say(host, at, work, step)
         else:
@@ -135,6 +148,29 @@ async def _step(host: DeskHost, at: WorkingDesk, work: Work, step: Step) -> None
         raise
     except DeskRefused as error:
         await pushing.not_taken(host.hub, work.pair.id, step, reason(error))
+
+
+async def _nearest(at: WorkingDesk, there: TheirTicket, ours: str) -> TheirTicket:
+    """It has no word for ours: then at least whether the work is over."""
+    for word in nearest(ours, there.status):
+        there = theirs(await at.connector.change(there.id, Change(status=word)))
+        if not nearest(ours, there.status):
+            break
+    return there
+
+
+async def _put_back(at: WorkingDesk, work: Work) -> None:
+    """What our own words opened over there is over again, as it was."""
+    before = _status_there(work)
+    can = at.connector.capabilities
+    if before not in DONE or not (can.fetch and can.set_status):
+        return
+    assert work.pair.external_id is not None
+    there = theirs(await at.connector.fetch(work.pair.external_id))
+    if woken_by_us(before, there, work.known.get("cmt", ())):
+        # Where that is not possible it is open over there, and the next reading takes it so.
+        with contextlib.suppress(DeskRefused):
+            await at.connector.change(there.id, Change(status=before))
 
 
 async def _make(host: DeskHost, at: WorkingDesk, work: Work, step: Make) -> None:
@@ -159,6 +195,7 @@ async def _say(host: DeskHost, at: WorkingDesk, work: Work, step: Say) -> None:
         again=True,
     )
     fault("bridge.written")
+    await _put_back(at, work)
     # Desks that tell no id of a comment have nothing it could come back under.
     await pushing.arrived(host.hub, work.pair.id, step, found or f"said:{step.local_id}")
 
@@ -183,4 +220,5 @@ async def _put(host: DeskHost, at: WorkingDesk, work: Work, step: Put) -> None:
         again=True,
     )
     fault("bridge.written")
+    await _put_back(at, work)
     await pushing.arrived(host.hub, work.pair.id, step, found or f"put:{step.local_id}")

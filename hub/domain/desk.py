@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -157,6 +158,30 @@ class TheirTicket:
         return found
 
 
+# --- finding our tickets again --------------------------------------------------------------
+
+_MARKER: Final = re.compile(r"hub(\d+)x([0-9a-f]{12})")
+
+
+def marker_of(number: str, node_id: str) -> str:
+    """What is written on a ticket over there so that it is found again: our number, and whose.
+
+    Letters and digits alone, which every desk can search for. It is made of nothing that a
+    restored node would not know: numbers are told to partners and never given twice.
+    """
+    return f"hub{number.removeprefix('T-')}x{_tail(node_id)}"
+
+
+def number_in(marker: str, node_id: str) -> str | None:
+    """The number of our ticket that this marker names; None where it is none of ours."""
+    found = _MARKER.fullmatch(marker)
+    return f"T-{found[1]}" if found and found[2] == _tail(node_id) else None
+
+
+def _tail(node_id: str) -> str:
+    return hashlib.sha256(node_id.encode()).hexdigest()[:12]
+
+
 # --- fields ---------------------------------------------------------------------------------
 
 _SPACES: Final = re.compile(r"\s+")
@@ -276,6 +301,33 @@ def may_tell_status(role: DeskRole, ours: str, theirs: str | None) -> bool:
     if role is DeskRole.VENDOR:
         return ours in ENDED or (theirs in DONE and ours not in DONE)
     return True
+
+
+_GOING_ON: Final = (TicketStatus.OPEN, TicketStatus.IN_PROGRESS, TicketStatus.NEW)
+_OVER: Final = (TicketStatus.CLOSED, TicketStatus.RESOLVED)
+
+
+def nearest(ours: str, theirs: TicketStatus | None) -> tuple[TicketStatus, ...]:
+    """What to call it on a desk that has no word for ours and shows the opposite.
+
+    A desk may lack a word; whether the work is over or goes on, it has to hear.
+    """
+    if theirs is None or (ours in DONE) == (theirs in DONE):
+        return ()
+    return _OVER if ours in DONE else _GOING_ON
+
+
+def woken_by_us(before: str | None, there: TheirTicket, known: Collection[str]) -> bool:
+    """Whether it is open again because of what we wrote on it, and not because somebody wants it.
+
+    Several desks open a ticket that is over for whatever is said on it. `before` is the status
+    that was last accounted for, `known` are the comments that were there when it was: where the
+    last words are new and ours, and nobody said anything after them, it was us.
+    """
+    if before not in DONE or there.status is None or there.status in DONE:
+        return False
+    last = there.comments[-1] if there.comments else None
+    return last is not None and last.by_us and last.id not in known
 
 
 # --- their status as steps of a hand-off ------------------------------------------------------

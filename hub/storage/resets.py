@@ -18,6 +18,7 @@ from hub.storage.tables import (
     api_tokens,
     counters,
     deliveries,
+    desks,
     guest_links,
     idempotency_keys,
     invitations,
@@ -76,6 +77,8 @@ def begin_anew(tx: Tx, at: datetime) -> None:
             lease_owner=None, lease_until=None, failures=0, next_at=None, failing_since=None
         )
     )
+    # A desk is read before it is told anything: it knows what became of our tickets since.
+    tx.connection.execute(update(desks).values(next_at=None))
     webhooks.drop_waiting(tx)  # they may have been told since
     # Those that waited when the backup was made have long gone out: a person decides.
     tx.connection.execute(

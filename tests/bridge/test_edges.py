@@ -11,8 +11,10 @@ from hub.bridge.hooks import HookDoor
 from hub.domain.ticket import TicketStatus
 from hub.storage import desks as stored_desks
 from tests.bridge.conftest import Exchange
+from tests.connectors.simulators.django_helpdesk import DjangoHelpdesk
 from tests.connectors.simulators.redmine import Redmine
 from tests.connectors.simulators.request_tracker import RequestTracker
+from tests.connectors.simulators.roundup import Roundup
 from tests.connectors.simulators.webhook import Receiver
 from tests.connectors.simulators.zendesk import Zendesk
 
@@ -276,3 +278,110 @@ async def test_what_was_corrected_or_taken_back_is_said_over_there_once(
     await exchange.pass_time()
     assert await exchange.said(firm, ticket) == ["", "Ждём после двух"]
     assert len((await bank.seen(theirs)).comments) == 4
+
+
+@pytest.mark.parametrize("kind", [RequestTracker, Roundup])
+async def test_our_words_on_a_ticket_that_is_over_do_not_open_it_again(
+    exchange: Exchange, kind: type[RequestTracker | Roundup]
+) -> None:
+    firm = await exchange.company("Сервис Плюс")
+    bank = await exchange.desk(firm, kind(), "customers_desk", tell_number=False)
+    theirs = await bank.open_ticket("Касса", "x")
+    await exchange.pass_time()
+    ticket = await exchange.ticket(firm)
+    await exchange.change(firm, ticket, status=TicketStatus.RESOLVED)
+    await exchange.pass_time()
+    # These desks open a ticket again for whatever is said on it, whoever says it.
+    await exchange.say(firm, ticket, "Спасибо за терпение")
+    await exchange.attach(firm, ticket, "акт.pdf", b"%PDF act")
+    for _ in range(2):
+        await exchange.pass_time()
+    assert (await bank.seen(theirs)).status == bank.words["resolved"]
+    assert (await exchange.ticket(firm)).status == "resolved"
+    # A process that dies behind the words leaves nothing that looks like a wish of theirs.
+    exchange.world.trouble = _after_once()
+    await exchange.say(firm, ticket, "Всего доброго")
+    for _ in range(2):
+        await exchange.pass_time(1000)
+    assert (await bank.seen(theirs)).status == bank.words["resolved"]
+    assert (await exchange.ticket(firm)).status == "resolved"
+    # What a person says over there opens it, even where it crosses words of ours.
+    await exchange.say(firm, ticket, "Проверьте, пожалуйста")
+    await bank.reply(theirs, "Снова не печатает", public=True)
+    await bank.move(theirs, "in_progress")
+    for _ in range(2):
+        await exchange.pass_time()
+    assert (await exchange.ticket(firm)).status == "in_progress"
+    assert (await bank.seen(theirs)).status == bank.words["in_progress"]
+
+
+def _after_once():
+    """The first writing is done over there, and answered with an error."""
+    struck: list[str] = []
+
+    def trouble(method: str, url: str) -> str | None:
+        if method in {"GET", "HEAD"} or struck:
+            return None
+        if "/data/msg" in url:
+            return None  # of two writings the second one is what counts
+        struck.append(url)
+        return "after"
+
+    return trouble
+
+
+async def test_a_desk_without_a_word_for_it_hears_at_least_whether_it_is_over(
+    exchange: Exchange,
+) -> None:
+    firm = await exchange.company("Сервис Плюс")
+    desk = await exchange.desk(firm, DjangoHelpdesk(), "own_desk", mirror="all")
+    rt = await exchange.desk(firm, RequestTracker(), "vendors_desk", name="vendor")
+    ticket = await tickets.create(firm.hub, firm.dispatcher, NewTicket(title="Принтер"))
+    await desks.send(firm.hub, firm.dispatcher, "vendor", ticket.id)
+    await exchange.pass_time()
+    (there,), (at_vendor,) = desk.tickets.values(), rt.tickets.values()
+    await exchange.change(firm, ticket, status=TicketStatus.RESOLVED)
+    await exchange.pass_time()
+    assert there.status == desk.words["resolved"]
+    # It has no "in progress"; that the work goes on it can be told.
+    await exchange.change(firm, ticket, status=TicketStatus.IN_PROGRESS)
+    for _ in range(2):
+        await exchange.pass_time()
+    assert there.status == desk.words["open"]
+    assert (await exchange.ticket(firm)).status == "in_progress"
+    # And Request Tracker has no "closed".
+    await exchange.change(firm, ticket, status=TicketStatus.CLOSED)
+    for _ in range(2):
+        await exchange.pass_time()
+    assert there.status == desk.words["closed"]
+    assert at_vendor.status == rt.words["resolved"]
+    assert (await exchange.ticket(firm)).status == "closed"
+
+
+async def test_tickets_of_another_queue_are_none_of_ours(exchange: Exchange) -> None:
+    firm = await exchange.company("Сервис Плюс")
+    desk = await exchange.desk(firm, DjangoHelpdesk(), "customers_desk", tell_number=False)
+    rt = await exchange.desk(firm, RequestTracker(), "customers_desk", tell_number=False)
+    mine, other = [await desk.open_ticket(title, "x") for title in ("Наша", "Чужая")]
+    desk.tickets[other].fields["queue"] = 2
+    theirs, foreign = [await rt.open_ticket(title, "x") for title in ("Наша", "Чужая")]
+    rt.tickets[foreign].fields["Queue"] = "Own"
+    # A webhook tells of whatever happens over there, in any queue.
+    kept = await firm.hub.db.read(stored_desks.everyone)
+    door = HookDoor(app.desk_host(firm.hub, exchange.world))
+    rt_id = next(one.id for one in kept if one.name == "request-tracker")
+    for one in (theirs, foreign):
+        assert await door.take_in(rt_id, await rt.hook(one)) == 200
+    await exchange.pass_time()
+    assert [one.title for one in await exchange.tickets(firm)] == ["Наша", "Наша"]
+    # Moved to other people, it is followed no further, and moved back it is.
+    desk.tickets[mine].fields["queue"] = 2
+    rt.tickets[theirs].fields["Queue"] = "Own"
+    rt.touched(rt.tickets[theirs], "Set", "petr")
+    await exchange.pass_time()
+    assert [one.state for one in await exchange.pairs(firm, "django-helpdesk")] == ["away"]
+    (pair,) = await exchange.pairs(firm, "request-tracker")
+    assert await door.take_in(rt_id, await rt.hook(theirs)) == 200
+    await exchange.pass_time()
+    (pair,) = await exchange.pairs(firm, "request-tracker")
+    assert pair.state == "away"

@@ -1,4 +1,4 @@
-"""Our account, a colleague's, the queue and the field for our marker; tokens into files."""
+"""Our account, a colleague's, a queue for each role and the field for our marker; tokens into files."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,8 @@ from helpdesk.models import CustomField, Queue  # noqa: E402
 from rest_framework.authtoken.models import Token  # noqa: E402
 
 folder = Path(sys.argv[1])
-Queue.objects.create(title="Support", slug="support", allow_public_submission=True)
+for name in ("Support", "Own", "Vendor"):
+    Queue.objects.create(title=name, slug=name.lower(), allow_public_submission=True)
 CustomField.objects.create(
     name="hub_id", label="Hub id", data_type="varchar", max_length=64, required=False,
     staff_only=True, help_text="",

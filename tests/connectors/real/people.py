@@ -41,6 +41,7 @@ class Colleagues:
     name: ClassVar[str]
     can: ClassVar[frozenset[str]]
     words: ClassVar[dict[str, str]]
+    files_come_with_words: ClassVar[bool] = False  # a file belongs to a comment, not to the ticket
     hub: dict[str, Any] = field(default_factory=dict)
 
     async def ask(
@@ -62,6 +63,10 @@ class Colleagues:
         raise NotImplementedError
 
     def settings(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    async def every(self) -> list[str]:
+        """The ids of all tickets where this colleague works, at least the last hundred."""
         raise NotImplementedError
 
     async def hook(self, ticket: str) -> Call:
@@ -175,6 +180,10 @@ class Roundup(Colleagues):
         found = await self.ask("GET", f"/rest/data/issue?hub_id:={marker}&@fields=hub_id")
         return [one["id"] for one in found["data"]["collection"] if one["hub_id"] == marker]
 
+    async def every(self) -> list[str]:
+        found = await self.ask("GET", "/rest/data/issue?@fields=id")
+        return [one["id"] for one in found["data"]["collection"]]
+
     async def delete(self, ticket: str) -> None:
         """Nobody may retire an issue by default; what it was found by goes."""
         await self.edit(ticket, {"hub_id": "gone"})
@@ -184,6 +193,8 @@ class Roundup(Colleagues):
 class DjangoHelpdesk(Colleagues):
     """A second member of staff of a django-helpdesk."""
 
+    queue: int = 1
+    files_come_with_words = True
     name = "django-helpdesk"
     can = frozenset({"reply", "private", "move", "file", "delete"})
     words = {"new": "1", "open": "2", "resolved": "3", "closed": "4"}
@@ -195,10 +206,10 @@ class DjangoHelpdesk(Colleagues):
         return {"token": (self.folder / "token").read_text().strip()}
 
     def settings(self) -> dict[str, Any]:
-        return {"url": self.base, "queue": 1, "user": 1, "email": "hub@exchange.test"}
+        return {"url": self.base, "queue": self.queue, "user": 1, "email": "hub@exchange.test"}
 
     async def open_ticket(self, title: str, text: str) -> str:
-        said = {"queue": 1, "title": title, "description": text, "priority": 3,
+        said = {"queue": self.queue, "title": title, "description": text, "priority": 3,
                 "submitter_email": "ivan@customer.test"}  # fmt: skip
         return str((await self.ask("POST", "/api/tickets/", said))["id"])
 
@@ -215,7 +226,8 @@ class DjangoHelpdesk(Colleagues):
 
     async def put_file(self, ticket: str, name: str, content: bytes) -> None:
         form = aiohttp.FormData(quote_fields=False)
-        for key, value in (("ticket", ticket), ("title", "x"), ("comment", "файл")):
+        title = (await self.shown(ticket))["title"]  # a follow-up's title renames the ticket
+        for key, value in (("ticket", ticket), ("title", title), ("comment", "файл")):
             form.add_field(key, value)
         form.add_field("public", "true")
         form.add_field("attachments", content, filename=name,
@@ -235,12 +247,19 @@ class DjangoHelpdesk(Colleagues):
         return Seen(comments, tuple(files), str(it["status"]))
 
     async def marked(self, marker: str) -> list[str]:
-        found, path = [], "/api/tickets/?page_size=100"
+        return [str(one["id"]) for one in await self.everything() if one["custom_hub_id"] == marker]
+
+    async def everything(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        path = "/api/tickets/?page_size=100"
         while path:
             page = await self.ask("GET", path)
-            found += [str(one["id"]) for one in page["results"] if one["custom_hub_id"] == marker]
+            found += page["results"]
             path = page["next"]
         return found
+
+    async def every(self) -> list[str]:
+        return [str(one["id"]) for one in await self.everything() if one["queue"] == self.queue]
 
     async def delete(self, ticket: str) -> None:
         await self.ask("DELETE", f"/api/tickets/{ticket}/")
@@ -259,6 +278,7 @@ def _file_form(content: bytes, name: str, **fields: str) -> aiohttp.FormData:
 class RequestTracker(Colleagues):
     """petr, a colleague who may delete tickets, which we may not."""
 
+    queue: str = "Support"
     name = "request-tracker"
     can = frozenset({"reply", "private", "move", "strange", "file", "delete", "merge", "hook",
                      "signed"})  # fmt: skip
@@ -275,13 +295,13 @@ class RequestTracker(Colleagues):
         return {"token": self.tokens()[0], "webhook": "rt-shared-secret"}
 
     def settings(self) -> dict[str, Any]:
-        return {"url": self.base, "queue": "Support", "user": "hub", "marker_field": "HubId"}
+        return {"url": self.base, "queue": self.queue, "user": "hub", "marker_field": "HubId"}
 
     async def rest(self, method: str, path: str, said: Any = None, **more: Any) -> Any:
         return await self.ask(method, f"/REST/2.0{path}", said, **more)
 
     async def open_ticket(self, title: str, text: str) -> str:
-        said = {"Queue": "Support", "Subject": title, "ContentType": "text/plain", "Content": text}
+        said = {"Queue": self.queue, "Subject": title, "ContentType": "text/plain", "Content": text}
         return str((await self.rest("POST", "/ticket", said))["id"])
 
     async def reply(self, ticket: str, text: str, *, public: bool) -> None:
@@ -332,6 +352,10 @@ class RequestTracker(Colleagues):
     async def marked(self, marker: str) -> list[str]:
         query = f"CF.{{HubId}} = '{marker}'"
         url = f"/tickets?query={query.replace(' ', '%20')}"
+        return [str(one["id"]) for one in (await self.rest("GET", url))["items"]]
+
+    async def every(self) -> list[str]:
+        url = f"/tickets?query=Queue='{self.queue}'&per_page=100&orderby=id&order=DESC"
         return [str(one["id"]) for one in (await self.rest("GET", url))["items"]]
 
     async def hook(self, ticket: str) -> Call:
@@ -431,3 +455,7 @@ class Redmine(Colleagues):
     async def marked(self, marker: str) -> list[str]:
         found = await self.ask("GET", f"/issues.json?cf_1={marker}&status_id=*")
         return [str(one["id"]) for one in found["issues"]]
+
+    async def every(self) -> list[str]:
+        url = f"/issues.json?project_id={self.project}&status_id=*&limit=100&sort=id:desc"
+        return [str(one["id"]) for one in (await self.ask("GET", url))["issues"]]

@@ -1,16 +1,19 @@
-# The queue, the field for our marker, our account and a colleague's, and the scrip that sends webhooks.
+# The queues, one for each role a desk can have, the field for our marker, our account and a colleague's, and the scrip that sends webhooks.
 # Prints both tokens, ours first.
 use strict; use warnings; use utf8;
 use RT; RT::LoadConfig(); RT::Init();
 my $system = RT->SystemUser;
 sub done { my ($what, $id, $message) = @_; die "$what: $message\n" unless $id; return $id }
 
-my $queue = RT::Queue->new($system);
-done queue => $queue->Create(Name => 'Support', Lifecycle => 'desk');
+my @queues = map {
+    my $queue = RT::Queue->new($system);
+    done queue => $queue->Create(Name => $_, Lifecycle => 'desk');
+    $queue;
+} qw(Support Own Vendor);
 my $field = RT::CustomField->new($system);
 done field => $field->Create(
     Name => 'HubId', Type => 'FreeformSingle', LookupType => 'RT::Queue-RT::Ticket', MaxValues => 1);
-done field_of_queue => $field->AddToObject($queue);
+done field_of_queue => $field->AddToObject($_) for @queues;
 
 # What the description's `check` asks an administrator to give us, and no more.
 my @ours = qw(SeeQueue ShowTicket ShowTicketComments CreateTicket ReplyToTicket CommentOnTicket
@@ -21,7 +24,9 @@ for my $who (['hub', @ours], ['petr', @theirs]) {
     my $user = RT::User->new($system);
     done user => $user->Create(
         Name => $name, EmailAddress => "$name\@desk.test", Privileged => 1, Password => "$name-password-1");
-    done $_ => $user->PrincipalObj->GrantRight(Right => $_, Object => $queue) for @rights;
+    for my $queue (@queues) {
+        done $_ => $user->PrincipalObj->GrantRight(Right => $_, Object => $queue) for @rights;
+    }
     done tokens => $user->PrincipalObj->GrantRight(Right => 'ManageAuthTokens', Object => RT->System);
     my $current = RT::CurrentUser->new; $current->Load($name);
     my ($id, $message, $token) = RT::AuthToken->new($current)->Create(Owner => $user->Id, Description => 'tests');

@@ -17,6 +17,7 @@ Set(\$LogToSyslog, undef); Set(\$LogToSTDERR, 'warning'); Set(\$LogToFile, undef
 Set(\$Timezone, 'UTC'); Set(\$WebSessionClass, 'Apache::Session::File');
 Set(\$RestrictReferrer, 0); Set(\$DisableGraphViz, 1); Set(\$DisableGD, 1);
 Set(%FullTextSearch, Enable => 0);
+Set(\$BcryptCost, 4);  # tokens of tests, checked with every request
 Set(\$HubWebhook, '$HOOK');
 # As the default, and one status more than our table knows.
 Set(%Lifecycles, desk => {

@@ -54,7 +54,7 @@ class DjangoHelpdesk(Desk):
 
     def shown(self, it: Ticket) -> dict:
         return {
-            "id": int(it.id), "queue": 1, "title": it.title, "description": it.text,
+            "id": int(it.id), "queue": it.fields.get("queue", 1), "title": it.title, "description": it.text,
             "submitter_email": "ivan@customer.example", "status": int(it.status),
             "on_hold": False, "priority": it.priority,
             "merged_to": int(it.merged) if it.merged else None,

@@ -115,7 +115,11 @@ class RequestTracker(Desk):
         it = self.tickets[it.merged] if it.merged else it
         fields = [{"id": "2", "name": "HubId", "type": "customfield",
                    "values": [it.fields["HubId"]] if "HubId" in it.fields else []}]  # fmt: skip
+        queue = {"type": "queue", "id": "3"}
+        if asked.query.get("fields[Queue]") == "Name":
+            queue["Name"] = it.fields.get("Queue", "Support")
         return made(200, {
+            "Queue": queue,
             "id": int(it.id), "Subject": it.title, "Status": "deleted" if it.deleted else it.status,
             "EffectiveId": {"id": it.id}, "Requestor": [{"id": it.by}],
             "Created": "вчера" if it.spoiled else iso(it.created), "LastUpdated": iso(it.updated),
@@ -195,9 +199,19 @@ class RequestTracker(Desk):
             remark.files.append(file)
         it.remarks.append(remark)
         self.touched(it, "Correspond" if remark.public else "Comment", "hub", remark.id)
-        if remark.public and it.status == "new":  # RT does this by itself
-            self.set(it, "open", "RT_System")
+        self.woken(it, remark)
         return made(201, ["Correspondence added"])
+
+    def woken(self, it: Ticket, remark: Remark) -> None:
+        """RT does this by itself, whoever replies: a new ticket is open, an ended one is again."""
+        if remark.public and it.status in ("new", "resolved", "rejected"):
+            self.set(it, "open", "RT_System")
+
+    async def reply(self, ticket: str, text: str, *, public: bool) -> None:
+        it = self.tickets[ticket]
+        remark = self.remark(it, text, public, "petr")
+        if it.status != "new":  # petr asked: his own words do not open what he waits for
+            self.woken(it, remark)
 
     @route("PUT", r"/REST/2.0/ticket/(\d+)")
     def update(self, asked: Asked) -> Answer:

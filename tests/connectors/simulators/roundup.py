@@ -51,9 +51,13 @@ class Roundup(Desk):
     def remark(self, ticket: Ticket, text: str, public: bool, by: str, **more: object) -> Remark:
         remark = super().remark(ticket, text, public, by, **more)
         self.messages[str(remark.id)] = remark
-        if ticket.status == "unread":  # linking a message does this
-            ticket.status = "chatting"
+        self.woken(ticket)
         return remark
+
+    def woken(self, it: Ticket) -> None:
+        """Linking a message does this, whoever wrote it."""
+        if it.status in ("unread", "resolved", "done-cbb"):
+            it.status = "chatting"
 
     def page(self, asked: Asked, found: list[dict]) -> Answer:
         size = int(asked.query.get("@page_size", 10**6))
@@ -165,8 +169,7 @@ class Roundup(Desk):
         if said.get("@op") == "add":
             for number in said.get("messages", []):
                 it.remarks.append(self.messages[number])
-                if it.status == "unread":
-                    it.status = "chatting"
+                self.woken(it)
             it.files += [self.loose.pop(one) for one in said.get("files", [])]
             self.touched(it, "Add", "hub")
         elif "status" in said:
