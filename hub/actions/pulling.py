@@ -78,7 +78,9 @@ from hub.storage.desk_tickets import Item, Pair
 
 TICKET: Final = "desk_ticket"  # alert about one pair
 UNKNOWN: Final = "desk_unknown_words"  # alert: a table lacks a word
-OUR_NUMBER: Final = N_("Our number: {number}")  # written on a customer's desk, and found there again
+OUR_NUMBER: Final = N_(
+    "Our number: {number}"
+)  # written on a customer's desk, and found there again
 TRIES: Final = 8  # then a ticket that cannot be read waits for a person
 _AGAIN_AT_MOST: Final = timedelta(hours=1)
 
@@ -294,8 +296,8 @@ def _again(
     pair = join_in(tx, hub, desk_id, ours, there, now)
     if rules.role is DeskRole.CUSTOMER:
         # What of ours stands there may be older than their last word.
-        base = {**pair.base, **dict.fromkeys(("title", "description", "priority"), [None, None])}
-        desk_tickets.change(tx, pair.id, base=base)
+        unknown = {name: [None, None] for name in FIELDS if name != "status"}
+        desk_tickets.change(tx, pair.id, base=pair.base | unknown)
     return pair
 
 

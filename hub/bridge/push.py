@@ -2,9 +2,9 @@
 
 Before a field is written the ticket is read once more: whoever changed it over there meanwhile was
 first, and what they did is taken over before ours is told (a human's close is not undone by what
-crossed it on the way). A desk that opens what is over for any word on it, ours too, has it put back.
-Every write looks for an earlier attempt's result, so a stop anywhere, or a
-desk that did it and answered 500, ends with one of it.
+crossed it on the way). Some desks open what is over for any word on it, ours too: then it is put
+back. Every write looks for an earlier attempt's result, so a stop anywhere, or a desk that did it
+and answered 500, ends with one of it.
 """
 
 from __future__ import annotations
