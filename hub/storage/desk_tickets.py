@@ -23,6 +23,7 @@ from hub.storage.tables import (
     handoffs,
     tickets,
 )
+from hub.storage.turns import Turns
 
 TOPIC: Final = "desks"
 """Woken whenever there may be something to tell a desk, or to ask it."""
@@ -183,44 +184,20 @@ def prints(connection: Connection, desk_id: str) -> dict[str, str]:
 _WAITS: Final = (desk_tickets.c.state == PairState.LIVE) & (
     desk_tickets.c.changed > desk_tickets.c.told
 )
+_TURNS: Final = Turns(desk_tickets, _WAITS)
+claim = _TURNS.claim
 
 
 def due(connection: Connection, desk_id: str, now: datetime, most: int) -> list[Pair]:
     """Live pairs with something that may have to be told, oldest pair first."""
-    query = (
-        select(desk_tickets)
-        .where(
-            desk_tickets.c.desk_id == desk_id,
-            _WAITS,
-            or_(desk_tickets.c.next_at.is_(None), desk_tickets.c.next_at <= now),
-        )
-        .order_by(desk_tickets.c.next_at.is_not(None), desk_tickets.c.id)
-        .limit(most)
-    )
-    return [_pair(row) for row in connection.execute(query)]
+    fresh_first = [desk_tickets.c.next_at.is_not(None)]
+    found = _TURNS.due(connection, now, most, desk_tickets.c.desk_id == desk_id, order=fresh_first)
+    return [_pair(row) for row in found]
 
 
 def next_at(connection: Connection, desk_id: str) -> datetime | None:
     """When the next one is to be tried again."""
-    query = select(func.min(desk_tickets.c.next_at)).where(
-        desk_tickets.c.desk_id == desk_id, _WAITS
-    )
-    found: datetime | None = connection.execute(query).scalar_one_or_none()
-    return found
-
-
-def claim(tx: Tx, pair_id: str, now: datetime, until: datetime) -> bool:
-    """Whether it is ours to tell: nobody else does before then."""
-    taken = tx.connection.execute(
-        update(desk_tickets)
-        .where(
-            desk_tickets.c.id == pair_id,
-            _WAITS,
-            or_(desk_tickets.c.next_at.is_(None), desk_tickets.c.next_at <= now),
-        )
-        .values(next_at=until)
-    )
-    return taken.rowcount == 1
+    return _TURNS.next_at(connection, desk_tickets.c.desk_id == desk_id)
 
 
 def unpark(tx: Tx, desk_id: str) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.storage import statements
 from hub.storage.database import Tx, for_update
 from hub.storage.tables import answered, letters, mailbox_cursors
+from hub.storage.turns import Turns
 
 
 class LetterState(StrEnum):
@@ -120,43 +121,14 @@ def change(tx: Tx, letter_id: str, **values: Any) -> None:
     tx.connection.execute(update(letters).where(letters.c.id == letter_id).values(**values))
 
 
+_TURNS: Final = Turns(letters, letters.c.state == LetterState.STORED)
+claim = _TURNS.claim
+next_at = _TURNS.next_at
+
+
 def due(connection: Connection, now: datetime, most: int) -> list[StoredLetter]:
     """Letters to read, oldest first."""
-    query = (
-        select(letters)
-        .where(
-            letters.c.state == LetterState.STORED,
-            or_(letters.c.next_at.is_(None), letters.c.next_at <= now),
-        )
-        .order_by(letters.c.id)
-        .limit(most)
-    )
-    return [_letter(row) for row in connection.execute(query)]
-
-
-def claim(tx: Tx, letter_id: str, now: datetime, until: datetime) -> bool:
-    """Whether it is ours to read: nobody else does before then."""
-    taken = tx.connection.execute(
-        update(letters)
-        .where(
-            letters.c.id == letter_id,
-            letters.c.state == LetterState.STORED,
-            or_(letters.c.next_at.is_(None), letters.c.next_at <= now),
-        )
-        .values(next_at=until)
-    )
-    return taken.rowcount == 1
-
-
-def next_at(connection: Connection) -> datetime | None:
-    """When the next letter is to be tried again."""
-    query = select(letters.c.next_at).where(
-        letters.c.state == LetterState.STORED, letters.c.next_at.is_not(None)
-    )
-    found: datetime | None = connection.execute(
-        query.order_by(letters.c.next_at).limit(1)
-    ).scalar_one_or_none()
-    return found
+    return [_letter(row) for row in _TURNS.due(connection, now, most)]
 
 
 def page(

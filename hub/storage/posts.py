@@ -6,12 +6,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
 from hub.storage.database import Tx, for_update
 from hub.storage.tables import posts
+from hub.storage.turns import Turns
 
 
 class PostState(StrEnum):
@@ -115,39 +116,14 @@ def by_message(connection: Connection, message_id: str) -> Post | None:
     return None if row is None else _post(row)
 
 
+_TURNS: Final = Turns(posts, posts.c.state == PostState.QUEUED)
+claim = _TURNS.claim
+next_at = _TURNS.next_at
+
+
 def due(connection: Connection, now: datetime, most: int) -> list[Post]:
     """Those to be tried now, oldest first."""
-    query = (
-        select(posts)
-        .where(
-            posts.c.state == PostState.QUEUED,
-            or_(posts.c.next_at.is_(None), posts.c.next_at <= now),
-        )
-        .order_by(posts.c.id)
-        .limit(most)
-    )
-    return [_post(row) for row in connection.execute(query)]
-
-
-def claim(tx: Tx, post_id: str, now: datetime, until: datetime) -> bool:
-    """Whether it is ours to try: nobody else does before then."""
-    taken = tx.connection.execute(
-        update(posts)
-        .where(
-            posts.c.id == post_id,
-            posts.c.state == PostState.QUEUED,
-            or_(posts.c.next_at.is_(None), posts.c.next_at <= now),
-        )
-        .values(next_at=until)
-    )
-    return taken.rowcount == 1
-
-
-def next_at(connection: Connection) -> datetime | None:
-    """When the next one is to be tried again."""
-    query = select(func.min(posts.c.next_at)).where(posts.c.state == PostState.QUEUED)
-    found: datetime | None = connection.execute(query).scalar_one_or_none()
-    return found
+    return [_post(row) for row in _TURNS.due(connection, now, most)]
 
 
 def page(
