@@ -20,6 +20,7 @@ from hub import bodies
 from hub.actions.context import Actor, Hub
 from hub.actions.desk_bench import DeskBench
 from hub.actions.sessions import Browser, Present
+from hub.actions.thumbnails import Thumbnailer
 from hub.domain.limits import Buckets, Places
 from hub.domain.permission import Permission, may
 from hub.errors import Refused, Unavailable, Untrusted
@@ -51,6 +52,7 @@ class ConsoleContext:
     renderer: Renderer
     rates: Buckets = field(default_factory=lambda: Buckets(10_000))  # sign-ins
     places: Places = field(default_factory=Places)
+    thumbnails: Thumbnailer = field(default_factory=Thumbnailer)
 
     @property
     def secure(self) -> bool:

@@ -39,6 +39,7 @@ class BlobStore:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._partial = root / "partial"
+        self._small = root / "small"
 
     def _path(self, sha256: str) -> Path:
         if _DIGEST.fullmatch(sha256) is None:  # it becomes a path: nothing else may
@@ -71,8 +72,13 @@ class BlobStore:
         return self._path(sha256).stat().st_mtime
 
     def drop(self, sha256: str) -> None:
-        """Have the file no more."""
+        """Have the file no more, nor a small picture of it."""
         self._path(sha256).unlink(missing_ok=True)
+        self.thumbnail(sha256).unlink(missing_ok=True)
+
+    def thumbnail(self, sha256: str) -> Path:
+        """Where a small picture of the file is kept, if somebody wanted one."""
+        return self._small / self._path(sha256).name[:2] / f"{sha256}.jpg"
 
     def drop_partial_before(self, seconds: float, wanted: AbstractSet[str]) -> int:
         """Forget parts that stopped coming before then, except those still wanted.

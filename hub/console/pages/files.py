@@ -32,6 +32,11 @@ DRAWN: Final[Mapping[str, re.Pattern[bytes]]] = {
     "image/gif": re.compile(rb"GIF8[79]a"),
 }
 """Types that are shown, and how such a file begins."""
+NO_PICTURE: Final = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 96 72"><path fill="none"'
+    b' stroke="#7a8786" stroke-width="3" d="M30 20h36v32H30zl36 32m0-32L30 52"/></svg>'
+)
+"""Instead of a picture that nobody can make."""
 _BEGINNING: Final = 16  # bytes of it
 _POLICY: Final = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
@@ -70,8 +75,7 @@ async def _down(visit: Visit) -> Answer:
 
 def sent(hub: Hub, sha256: str, name: str, media_type: str) -> web.StreamResponse:
     """The bytes, to be saved; an image to be drawn."""
-    if not hub.blobs.has(sha256):
-        raise Unavailable("storage_unavailable", "The file is not where it was stored.")
+    _check_here(hub, sha256)
     drawn = _is_drawn(hub, sha256, media_type)
     plain = re.sub(r"[^A-Za-z0-9._ -]", "_", name)
     encoded = quote(name.encode("utf-8", "replace"), safe="")
@@ -85,6 +89,26 @@ def sent(hub: Hub, sha256: str, name: str, media_type: str) -> web.StreamRespons
             "cache-control": "no-store",
         },
     )
+
+
+async def _small(visit: Visit) -> Answer:
+    """A small picture of an image; of one that cannot be read, a drawing of ours."""
+    name, file_id = visit.param("ticket"), visit.param("file")
+    found = await visit.hub.db.read(lambda connection: shown.file_named(connection, name, file_id))
+    hub, place = visit.hub, None
+    _check_here(hub, found.sha256)
+    if _is_drawn(hub, found.sha256, found.media_type):
+        place = await visit.context.thumbnails.of(hub, found.sha256)
+    headers = {"content-security-policy": _POLICY, "cache-control": "no-store"}
+    if place is None:
+        return web.Response(body=NO_PICTURE, content_type="image/svg+xml", headers=headers)
+    return web.FileResponse(place, headers={**headers, "content-type": "image/jpeg"})
+
+
+def _check_here(hub: Hub, sha256: str) -> None:
+    """Return if the bytes are here. Raises Unavailable(storage_unavailable)."""
+    if not hub.blobs.has(sha256):
+        raise Unavailable("storage_unavailable", "The file is not where it was stored.")
 
 
 def _is_drawn(hub: Hub, sha256: str, media_type: str) -> bool:
@@ -105,6 +129,7 @@ async def _list(visit: Visit) -> Answer:
 _look: Final = page_for(Permission.TICKETS_READ)
 
 PAGES: Final = (
+    _look("thumbnail", "GET", "/tickets/{ticket}/files/{file}/small", _small),
     _look("files", "GET", "/tickets/{ticket}/files", _list),
     Page(
         name="upload",
