@@ -63,7 +63,7 @@ async def _make(hub: Hub, sha256: str, place: Path) -> None:
             _log.info("no picture", code=code)
         _settle(made, place, keep=code == 0)
     finally:
-        made.unlink(missing_ok=True)  # noqa: ASYNC240 - one name of a folder
+        made.unlink(missing_ok=True)
 
 
 def _new_file_beside(place: Path) -> Path:
