@@ -144,6 +144,53 @@ async def archive_customer(hub: Hub, actor: Actor, customer_id: str) -> None:
     await hub.db.write(transaction)
 
 
+async def restore_customer(hub: Hub, actor: Actor, customer_id: str) -> None:
+    """The customer is offered again. Raises NotFound."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
+
+    def transaction(tx: Tx) -> None:
+        directories.customer(tx.connection, customer_id)
+        directories.change(tx, Customer, customer_id, archived_at=None)
+
+    await hub.db.write(transaction)
+
+
+async def archive_site(hub: Hub, actor: Actor, site_id: str) -> CustomerSite:
+    """The site and all inside of it are offered no more; tickets keep them. Raises NotFound."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
+
+    def transaction(tx: Tx) -> CustomerSite:
+        now = hub.now()
+        site = directories.site(tx.connection, site_id)
+        everywhere = directories.sites_of(tx.connection, site.customer_id)
+        going = {site_id}
+        for _ in range(DEPTH_MAX):
+            going |= {one.id for one in everywhere if one.parent_id in going}
+        for one in everywhere:
+            if one.id in going and one.archived_at is None:
+                directories.change(tx, CustomerSite, one.id, archived_at=now)
+        return site
+
+    return await hub.db.write(transaction)
+
+
+async def restore_site(hub: Hub, actor: Actor, site_id: str) -> CustomerSite:
+    """The site is offered again, and so is every one it is inside of. Raises NotFound."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
+
+    def transaction(tx: Tx) -> CustomerSite:
+        site = directories.site(tx.connection, site_id)
+        above: str | None = site_id
+        for _ in range(DEPTH_MAX):
+            if above is None:
+                break
+            directories.change(tx, CustomerSite, above, archived_at=None)
+            above = directories.site(tx.connection, above).parent_id
+        return site
+
+    return await hub.db.write(transaction)
+
+
 async def add_site(hub: Hub, actor: Actor, customer_id: str, wish: SiteWish) -> CustomerSite:
     """Enter a site of a customer. Raises NotFound; Refused(not_of_customer | too_deep)."""
     permits.require(actor, Permission.DIRECTORIES_WRITE)
@@ -245,6 +292,32 @@ async def change_asset(hub: Hub, actor: Actor, asset_id: str, wish: AssetWish) -
     return await hub.db.write(transaction)
 
 
+async def archive_asset(hub: Hub, actor: Actor, asset_id: str) -> CustomerAsset:
+    """It is offered no more; tickets keep it, and so does its history. Raises NotFound."""
+    return await _set_archived(hub, actor, asset_id, archived=True)
+
+
+async def restore_asset(hub: Hub, actor: Actor, asset_id: str) -> CustomerAsset:
+    """It is offered again. Raises NotFound."""
+    return await _set_archived(hub, actor, asset_id, archived=False)
+
+
+async def _set_archived(hub: Hub, actor: Actor, asset_id: str, *, archived: bool) -> CustomerAsset:
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
+
+    def transaction(tx: Tx) -> CustomerAsset:
+        now = hub.now()
+        before = directories.asset(tx.connection, asset_id)
+        if (before.archived_at is not None) == archived:
+            return before
+        directories.change(tx, CustomerAsset, asset_id, archived_at=now if archived else None)
+        event = "archived" if archived else "restored"
+        directories.record(tx, asset_id, at=now, actor=actor.display, event=event, facts={})
+        return before
+
+    return await hub.db.write(transaction)
+
+
 def _called(tx: Tx, site_id: str | None) -> str:
     return "" if site_id is None else directories.site(tx.connection, site_id).name
 
@@ -270,6 +343,22 @@ async def add_contact(
         )
         directories.add(tx, made)
         return made
+
+    return await hub.db.write(transaction)
+
+
+async def change_contact(
+    hub: Hub, actor: Actor, contact_id: str, wish: ContactWish
+) -> CustomerContact:
+    """Make the person what the wish says. Raises NotFound; Refused(not_of_customer)."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
+    values = _checked(wish)
+
+    def transaction(tx: Tx) -> CustomerContact:
+        before = directories.contact(tx.connection, contact_id)
+        _check_site(tx.connection, values["site_id"], before.customer_id)
+        directories.change(tx, CustomerContact, contact_id, **values)
+        return replace(before, **values)
 
     return await hub.db.write(transaction)
 

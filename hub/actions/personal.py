@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
@@ -103,6 +103,32 @@ async def add_macro(hub: Hub, actor: Actor, wish: MacroWish) -> Macro:
         )
         personal.add_macro(tx, made)
         return made
+
+    return await hub.db.write(transaction)
+
+
+async def change_macro(hub: Hub, actor: Actor, macro_id: str, wish: MacroWish) -> Macro:
+    """Make the macro what the wish says. Raises NotFound; Refused(name_missing | …)."""
+    permits.require(actor, Permission.DIRECTORIES_WRITE)
+    name, tags = _named(wish.name), list(tidy_tags(tuple(wish.tags)))
+    check_text("body", wish.body, TEXT_MAX)
+
+    def transaction(tx: Tx) -> Macro:
+        before = personal.macro(tx.connection, macro_id)
+        if before is None:
+            raise NotFound("not_found", "There is no such macro.")
+        after = replace(
+            before,
+            name=name,
+            body=wish.body,
+            visibility=wish.visibility,
+            status=wish.status,
+            priority=wish.priority,
+            tags=tags,
+            take=wish.take,
+        )
+        personal.change_macro(tx, after)
+        return after
 
     return await hub.db.write(transaction)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field as Constraint
 
 from hub.actions import directories
+from hub.actions.context import Actor, Hub
 from hub.actions.directories import AssetWish, ContactWish, CustomerWish, FieldWish, SiteWish
 from hub.api.door import Effect, Route, Sends, Takes, Visit
 from hub.api.forms import Form, Nothing, Short, Text, Title
@@ -30,8 +32,15 @@ class CustomerForm(Form):
 class CustomersQuery(Form):
     """Which page."""
 
+    archived: Annotated[bool, Constraint(description="archived ones too")] = False
     cursor: Cursor | None = None
     limit: Limit = 50
+
+
+class CustomerQuery(Form):
+    """How much of the customer."""
+
+    archived: Annotated[bool, Constraint(description="archived sites and equipment too")] = False
 
 
 class CustomerSiteForm(Form):
@@ -83,7 +92,9 @@ def _said(form: Form) -> dict[str, Any]:
 async def _list(visit: Visit, form: CustomersQuery) -> Page[CustomerLine]:
     after = check_cursor(form.cursor, "cus")
     found = await visit.hub.db.read(
-        lambda connection: shown.customers(connection, after=after, limit=form.limit + 1)
+        lambda connection: shown.customers(
+            connection, after=after, limit=form.limit + 1, archived=form.archived
+        )
     )
     return page_of(found, form.limit)
 
@@ -100,9 +111,11 @@ async def _add(visit: Visit, form: CustomerForm) -> Effect[Any]:
     )
 
 
-async def _show(visit: Visit, form: Nothing) -> CustomerView:
+async def _show(visit: Visit, form: CustomerQuery) -> CustomerView:
     which = visit.params["customer"]
-    return await visit.hub.db.read(lambda connection: shown.customer(connection, which))
+    return await visit.hub.db.read(
+        lambda connection: shown.customer(connection, which, archived=form.archived)
+    )
 
 
 async def _change(visit: Visit, form: CustomerForm) -> Effect[Any]:
@@ -154,6 +167,38 @@ async def _history(visit: Visit, form: Nothing) -> Page[AssetHistory]:
 async def _add_contact(visit: Visit, form: PersonForm) -> Effect[Any]:
     which, wish = visit.params["customer"], ContactWish(**_said(form))
     return Effect(lambda hub: directories.add_contact(hub, visit.actor, which, wish), _whole(which))
+
+
+async def _change_contact(visit: Visit, form: PersonForm) -> Effect[Any]:
+    which, wish = visit.params["contact"], ContactWish(**_said(form))
+    return Effect(
+        lambda hub: directories.change_contact(hub, visit.actor, which, wish),
+        lambda connection, made: shown.customer(connection, made.customer_id),
+    )
+
+
+def _archiving(
+    name: str, kind: str, do: Callable[[Hub, Actor, str], Awaitable[Any]], summary: str
+) -> Route[Any]:
+    """A route that archives an entry, or takes it out again."""
+
+    async def handler(visit: Visit, form: Nothing) -> Effect[Any]:
+        which = visit.params[kind]
+        return Effect(lambda hub: do(hub, visit.actor, which), lambda _connection, _done: None)
+
+    out = name.startswith("restore")
+    return Route(
+        name=name,
+        method="POST" if out else "DELETE",
+        path=f"/{kind}s/{{{kind}}}" + ("/restore" if out else ""),
+        scope=Permission.DIRECTORIES_WRITE,
+        summary=summary,
+        form=Nothing,
+        takes=Takes.JSON if out else Takes.QUERY,
+        handler=handler,
+        answer=Sends.NOTHING,
+        status=204,
+    )
 
 
 async def _remove_contact(visit: Visit, form: Nothing) -> Effect[None]:
@@ -229,7 +274,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         "GET",
         "/customers/{customer}",
         "A customer with sites, equipment and people",
-        Nothing,
+        CustomerQuery,
         _show,
         CustomerView,
         _READ,
@@ -252,6 +297,15 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         _archive,
         Sends.NOTHING,
     ),
+    _archiving(
+        "restoreCustomer", "customer", directories.restore_customer, "Offer the customer again"
+    ),
+    _archiving(
+        "archiveSite", "site", directories.archive_site, "Offer it and all inside of it no more"
+    ),
+    _archiving("restoreSite", "site", directories.restore_site, "Offer the site again"),
+    _archiving("archiveAsset", "asset", directories.archive_asset, "Offer it no more"),
+    _archiving("restoreAsset", "asset", directories.restore_asset, "Offer it again"),
     _route(
         "addSite",
         "POST",
@@ -305,6 +359,15 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         "Enter a person",
         PersonForm,
         _add_contact,
+        CustomerView,
+    ),
+    _route(
+        "changeContact",
+        "PUT",
+        "/contacts/{contact}",
+        "What we are to know of the person",
+        PersonForm,
+        _change_contact,
         CustomerView,
     ),
     _route(

@@ -87,6 +87,15 @@ async def _add_macro(visit: Visit, form: MacroForm) -> Effect[Macro]:
     )
 
 
+async def _change_macro(visit: Visit, form: MacroForm) -> Effect[Macro]:
+    which = visit.params["macro"]
+    wish = MacroWish(**{name: getattr(form, name) for name in type(form).model_fields})
+    return Effect(
+        lambda hub: personal.change_macro(hub, visit.actor, which, wish),
+        lambda _connection, made: made,
+    )
+
+
 async def _remove_macro(visit: Visit, form: Nothing) -> Effect[None]:
     which = visit.params["macro"]
     return Effect(
@@ -176,6 +185,17 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         handler=_add_macro,
         answer=Macro,
         status=201,
+    ),
+    Route(
+        name="changeMacro",
+        method="PUT",
+        path="/macros/{macro}",
+        scope=Permission.DIRECTORIES_WRITE,
+        summary="What the macro is to be",
+        form=MacroForm,
+        takes=Takes.JSON,
+        handler=_change_macro,
+        answer=Macro,
     ),
     Route(
         name="removeMacro",

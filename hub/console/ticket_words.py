@@ -173,6 +173,10 @@ def asset_event(event: str, facts: Mapping[str, Any]) -> str:
     """One line of the history of a piece of equipment."""
     if event == "added":
         return _("entered it into the directory")
+    if event == "archived":
+        return _("put it into the archive")
+    if event == "restored":
+        return _("took it out of the archive")
     parts = []
     for name, values in facts.items():
         shown = " → ".join(str(value) or "—" for value in values)

@@ -298,6 +298,7 @@ _LOOKS: Final[dict[str, Look]] = {
     "tried-real": Look(N_("the real software"), "check", "secondary"),
     "tried-simulator": Look(N_("a simulator"), "check", "secondary"),
     "tried-documentation": Look(N_("its documentation"), "book", "secondary"),
+    "archived": Look(N_("in the archive"), "archive", "secondary"),
     "secret-kept": Look(N_("kept"), "lock", "green"),
     "secret-missing": Look(N_("missing"), "alert-circle", "orange"),
     "error": Look(N_("does not work"), "circle-x", "red"),

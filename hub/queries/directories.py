@@ -26,6 +26,7 @@ class CustomerLine:
     tax_id: str
     time_zone: str
     note: str
+    archived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class SiteView:
     legal_entity: str
     time_zone: str
     note: str
+    archived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class AssetView:
     inventory_number: str
     serial_number: str
     note: str
+    archived: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class CustomerView:
     tax_id: str
     time_zone: str
     note: str
+    archived: bool
     sites: Sequence[SiteView]
     assets: Sequence[AssetView]
     contacts: Sequence[PersonView]
@@ -95,31 +99,39 @@ class AssetHistory:
 
 
 def customers(
-    connection: Connection, *, after: str | None = None, limit: int = 50
+    connection: Connection, *, after: str | None = None, limit: int = 50, archived: bool = False
 ) -> list[CustomerLine]:
-    """Customers by name, from behind the one with this id."""
+    """Customers by name, from behind the one with this id; archived ones only on request."""
     start = None
     if after is not None:
         start = (directories.customer(connection, after).name, after)
-    return [_line(one) for one in directories.customers(connection, start, limit)]
+    found = directories.customers(connection, start, limit, archived=archived)
+    return [_line(one) for one in found]
 
 
 def _line(one: Customer) -> CustomerLine:
-    return CustomerLine(one.id, one.name, one.legal_entity, one.tax_id, one.time_zone, one.note)
+    return CustomerLine(
+        *(one.id, one.name, one.legal_entity, one.tax_id, one.time_zone, one.note),
+        archived=one.archived_at is not None,
+    )
 
 
-def customer(connection: Connection, customer_id: str) -> CustomerView:
-    """The customer with sites as a tree, equipment and people. Raises NotFound."""
+def customer(connection: Connection, customer_id: str, *, archived: bool = False) -> CustomerView:
+    """The customer with sites as a tree, equipment and people; what is archived on request.
+
+    Raises NotFound.
+    """
     found = directories.customer(connection, customer_id)
     sites = directories.sites_of(connection, customer_id)
     named = {one.id: one.name for one in sites}
     return CustomerView(
         *(found.id, found.name, found.legal_entity, found.tax_id, found.time_zone, found.note),
-        sites=_tree(found, [one for one in sites if one.archived_at is None]),
+        archived=found.archived_at is not None,
+        sites=_tree(found, [one for one in sites if archived or one.archived_at is None]),
         assets=[
             _asset(one, named.get(one.site_id, "") if one.site_id else "")
             for one in directories.assets_of(connection, customer_id)
-            if one.archived_at is None
+            if archived or one.archived_at is None
         ],
         contacts=[_person(one) for one in directories.contacts_of(connection, customer_id)],
     )
@@ -147,6 +159,7 @@ def _tree(owner: Customer, sites: Sequence[CustomerSite]) -> list[SiteView]:
                 legal_entity=one.legal_entity or entity,
                 time_zone=one.time_zone or zone,
                 note=one.note,
+                archived=one.archived_at is not None,
             )
             found.append(view)
             walk(one.id, here, view.legal_entity, view.time_zone)
@@ -165,6 +178,7 @@ def _asset(one: CustomerAsset, site_name: str) -> AssetView:
         one.inventory_number,
         one.serial_number,
         one.note,
+        archived=one.archived_at is not None,
     )
 
 

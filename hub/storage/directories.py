@@ -175,15 +175,14 @@ def definition(connection: Connection, entry_id: str) -> FieldDefinition:
     return found
 
 
-def customers(connection: Connection, after: tuple[str, str] | None, most: int) -> list[Customer]:
-    """Customers in use by name, from behind this (name, id)."""
+def customers(
+    connection: Connection, after: tuple[str, str] | None, most: int, *, archived: bool = False
+) -> list[Customer]:
+    """Customers by name, from behind this (name, id); those in use, or archived ones too."""
     table = tables.customers
-    query = (
-        select(table)
-        .where(table.c.archived_at.is_(None))
-        .order_by(table.c.name, table.c.id)
-        .limit(most)
-    )
+    query = select(table).order_by(table.c.name, table.c.id).limit(most)
+    if not archived:
+        query = query.where(table.c.archived_at.is_(None))
     if after is not None:
         name, entry_id = after
         query = query.where(

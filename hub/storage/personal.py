@@ -96,9 +96,9 @@ def add_macro(tx: Tx, macro: Macro) -> None:
     tx.connection.execute(insert(macros).values(**_values(macro)))
 
 
-def change_macro(tx: Tx, macro_id: str, **values: Any) -> None:
-    """Set these members of a macro."""
-    tx.connection.execute(update(macros).where(macros.c.id == macro_id).values(**values))
+def change_macro(tx: Tx, macro: Macro) -> None:
+    """Store it in the place of what it was."""
+    tx.connection.execute(update(macros).where(macros.c.id == macro.id).values(**_values(macro)))
 
 
 def macro(connection: Connection, macro_id: str) -> Macro | None:
