@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from hub.actions import files, keyring, keys, outbox, outgoing, peers
 from hub.actions.context import Hub
-from hub.actions.keys import Telling
 from hub.domain.delivery import Health, backoff, health
 from hub.errors import NotFound, Refused, Unavailable, Untrusted
 from hub.faults import fault
@@ -151,14 +149,6 @@ def _note_stopped(tx: Tx, hub: Hub, link_id: LinkId, code: str) -> None:
 # --- keys -----------------------------------------------------------------------------------
 
 
-def telling_members(said: Telling) -> dict[str, Any]:
-    """What a peer has to be told of our keys, as it travels."""
-    members: dict[str, Any] = {"key_set": said.key_set, "upto": said.upto, "head": said.head}
-    if said.succession:
-        members["succession"] = list(said.succession)
-    return members
-
-
 async def keys_taken(
     hub: Hub, link_id: LinkId, receipt: str, *, version: int, upto: int, contested: int
 ) -> None:
@@ -166,7 +156,7 @@ async def keys_taken(
     said = await keys.telling(hub, link_id, asked=True)
     if said is None or said.version != version or upto > said.upto:
         return  # an old word, or about keys that have changed since: it is told again
-    said = Telling(said.link, said.key_set, said.succession, said.version, upto, said.head)
+    said = replace(said, upto=upto)
     await keys.told(hub, said, receipt, contested)
 
 

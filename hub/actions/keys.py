@@ -8,8 +8,10 @@ next goes on from there (`finish`), so a change is made once or not at all.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hub.actions import keyring, outgoing, permits
 from hub.actions import outbox as delivery
@@ -23,7 +25,9 @@ from hub.faults import fault
 from hub.ids import LinkId
 from hub.protocol import jws, receipts, signing
 from hub.protocol.keys import (
+    MAX_EARLIER,
     MAX_KEYS,
+    MAX_KEYS_CALL,
     MAX_REVOKED,
     KeyEntry,
     KeySet,
@@ -39,6 +43,7 @@ from hub.storage.database import Connection, Tx
 from hub.storage.keyring import Opened
 from hub.storage.keystore import Generation
 from hub.storage.links import Link, LinkState
+from hub.storage.own_keys import Announced
 
 _LIVE = frozenset({LinkState.ACTIVE, LinkState.SUSPENDED})
 
@@ -300,6 +305,17 @@ class Telling:
         int  # our last message the peer ever gave a receipt for: we vouch for everything up to here
     )
     head: str
+    earlier: tuple[str, ...]  # the sets before it that sealed on this link, oldest first
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """As it travels."""
+        members: dict[str, Any] = {"key_set": self.key_set, "upto": self.upto, "head": self.head}
+        if self.succession:
+            members["succession"] = list(self.succession)
+        if self.earlier:
+            members["earlier"] = list(self.earlier)
+        return members
 
 
 async def links_to_call(hub: Hub) -> list[LinkId]:
@@ -329,9 +345,31 @@ async def telling(hub: Hub, link_id: LinkId, *, asked: bool = False) -> Telling 
             version=opened.version,
             upto=0 if row is None else row.seq,
             head=link.agreement_hash if row is None else row.hash,
+            earlier=_earlier(opened, own_keys.of_link(connection, link_id)),
         )
 
     return await hub.db.read(body)
+
+
+def _earlier(opened: Opened, known: Sequence[Announced]) -> tuple[str, ...]:
+    """The older sets that brought a message key to this link, as many as a call has room for.
+
+    A restored peer may know none of them, and each may have sealed what only it can open, its own
+    announcement among it. Of too many the newest are told.
+    """
+    room = MAX_KEYS_CALL - len(opened.key_set_jws) - sum(map(len, opened.keys.succession)) - 1024
+    found: list[str] = []
+    told = {opened.key_set.only(KeyUse.MSG).kid}
+    for one in sorted(known, key=lambda one: one.version, reverse=True):
+        text = opened.texts.get(one.version)
+        if one.kid in told or one.announced_by is None or text is None:
+            continue  # whom the agreement told, nothing can make forget it
+        room -= len(text) + len('"",')
+        if room < 0 or len(found) == MAX_EARLIER:
+            break
+        told.add(one.kid)
+        found.append(text)
+    return tuple(reversed(found))
 
 
 async def told(hub: Hub, said: Telling, receipt_text: str, contested: int) -> None:

@@ -22,7 +22,7 @@ from hub.errors import HubError, Refused, Untrusted
 from hub.ids import LinkId
 from hub.protocol import receipts
 from hub.protocol.encoding import is_hash
-from hub.protocol.keys import KeySet, KeyUse, PublicKey, open_key_set
+from hub.protocol.keys import MAX_EARLIER, KeySet, KeyUse, PublicKey, open_key_set
 from hub.protocol.node_document import NodeDocument
 from hub.protocol.receipts import Receipt
 from hub.protocol.signing import VerifiedMessage
@@ -171,7 +171,8 @@ def _announced_in_stream(tx: Tx, link: Link, said: Mapping[str, Any]) -> Announc
     try:
         return open_announcement(pinned, *how)
     except Untrusted:
-        for former in _former_identities(tx.connection, link.peer_node_id, pinned):
+        changes = nodes.successions_of(tx.connection, link.peer_node_id)
+        for former in _former_identities(link.peer_node_id, pinned, changes):
             with contextlib.suppress(Untrusted):
                 made = open_announcement(former, *how)
                 if made.key_set.version < link.peer_key_set_version:
@@ -179,19 +180,47 @@ def _announced_in_stream(tx: Tx, link: Link, said: Mapping[str, Any]) -> Announc
         raise
 
 
-def _former_identities(connection: Connection, node_id: str, pinned: PublicKey) -> list[PublicKey]:
+def _former_identities(
+    node_id: str, newest: PublicKey, successions: Sequence[Sequence[str]]
+) -> list[PublicKey]:
     """The identity keys that are proven to have led to this one, newest first."""
     changes = {
         one.new.kid: one.old
-        for texts in nodes.successions_of(connection, node_id)
+        for texts in successions
         for one in open_successions(texts)
         if one.node_id == node_id
     }
-    found, kid = list[PublicKey](), pinned.kid
+    found, kid = list[PublicKey](), newest.kid
     while (former := changes.pop(kid, None)) is not None:
         found.append(former)
         kid = former.kid
     return found
+
+
+def _earlier(tx: Tx, link: Link, made: Announcement, said: object) -> list[KeySet]:
+    """Older key sets of the peer that such a call brings along. Raises Untrusted for others."""
+    if not isinstance(said, list) or len(said) > MAX_EARLIER:
+        raise Untrusted("malformed", "What was received does not follow the protocol.")
+    kept = nodes.key_sets_of(tx.connection, link.peer_node_id)
+    changes = [*nodes.successions_of(tx.connection, link.peer_node_id), made.succession]
+    identities = [made.identity, *_former_identities(link.peer_node_id, made.identity, changes)]
+    found: list[KeySet] = []
+    for text in said:
+        one = _signed_by_any(text, identities)
+        if one.node_id != link.peer_node_id or one.version >= made.key_set.version:
+            raise Untrusted("malformed", "The key set is no earlier one of this node.")
+        if kept.get(one.version, text) != text:
+            raise Untrusted("malformed", "There are two key sets of one version.")
+        found.append(one)
+    return found
+
+
+def _signed_by_any(text: object, identities: Sequence[PublicKey]) -> KeySet:
+    if isinstance(text, str):
+        for identity in identities:
+            with contextlib.suppress(Untrusted):
+                return open_key_set(text, identity)
+    raise Untrusted("signature_invalid", "No identity of the node signed this key set.")
 
 
 def was_taken(tx: Tx, link: Link, said: Mapping[str, Any], seq: int) -> bool:
@@ -358,7 +387,8 @@ async def receive_call(hub: Hub, link_id: LinkId, said: Mapping[str, Any]) -> Ta
 
     Whatever it revoked is not believed any more from now on; what we stored under such a key
     beyond `upto` is contested: kept, shown, and if it was not applied yet, not applied. The
-    link is suspended until our people resume it. Repeated, it changes nothing but `upto`.
+    link is suspended until our people resume it. Repeated, it changes nothing but `upto`. Where
+    we lost what is in front of `upto`, the keys of earlier sets it brings seal that once more.
     Raises Untrusted; Refused(not_found).
     """
     upto, head = said.get("upto"), said.get("head")
@@ -375,10 +405,11 @@ async def receive_call(hub: Hub, link_id: LinkId, said: Mapping[str, Any]) -> Ta
             _check_version(tx, link, made)
             if made.key_set.version < link.peer_key_set_version:
                 raise Untrusted("malformed", "The key set is older than the one we know.")
+            earlier = _earlier(tx, link, made, said.get("earlier", []))
         except Untrusted as error:
             _alarm(tx, hub, link, error, now)
             return error  # committed with the alarm
-        return _receive_call(tx, hub, link, made, upto, head, now)
+        return _receive_call(tx, hub, link, made, earlier, upto, head, now)
 
     outcome = await hub.db.write(transaction)
     if isinstance(outcome, Untrusted):
@@ -387,7 +418,14 @@ async def receive_call(hub: Hub, link_id: LinkId, said: Mapping[str, Any]) -> Ta
 
 
 def _receive_call(
-    tx: Tx, hub: Hub, link: Link, made: Announcement, upto: int, head: str, now: datetime
+    tx: Tx,
+    hub: Hub,
+    link: Link,
+    made: Announcement,
+    earlier: Sequence[KeySet],
+    upto: int,
+    head: str,
+    now: datetime,
 ) -> Taken:
     stream = streams.lock(tx, link.id)
     pinned = {key.kid: key for key in links.keys(tx.connection, link.id)}
@@ -404,6 +442,7 @@ def _receive_call(
     if message.kid not in pinned:
         _pin_message_key(tx, link.id, message.kid, message.key, stream.in_seq + 1)
     vouched = _vouched(tx, link, upto, head, stream.in_seq)
+    news = _pin_between(tx, link, made, earlier, stream.in_seq, vouched, now)
     contested = 0
     for key in pinned.values():
         if key.use != "msg" or not made.key_set.is_revoked(key.kid):
@@ -416,7 +455,7 @@ def _receive_call(
             links.change_key(tx, link.id, key.kid, trusted_seq=min(vouched, until))
         first = max(key.from_seq, vouched + 1)
         contested += max(0, until - first + 1)
-    if fresh:
+    if fresh or news:
         _suspend(tx, hub, link, contested, now)
     if contested == 0:
         audit.resolve_alerts(tx, kind="messages_contested", subject=link.id, at=now)
@@ -434,6 +473,34 @@ def _receive_call(
         keyring.receipt_key(tx, hub, link),
     )
     return Taken(made.key_set.version, receipt, contested)
+
+
+def _pin_between(
+    tx: Tx,
+    link: Link,
+    made: Announcement,
+    earlier: Sequence[KeySet],
+    in_seq: int,
+    vouched: int,
+    now: datetime,
+) -> bool:
+    """Let the keys of earlier sets seal what we lost; whether one of them was revoked since.
+
+    Such a key may have sealed its own announcement, which therefore brings it too late.
+    """
+    pinned = {key.kid for key in links.keys(tx.connection, link.id)}
+    revoked = False
+    for key_set in earlier if vouched > in_seq else ():
+        message = key_set.only(KeyUse.MSG)
+        if message.kid in pinned:
+            continue
+        pinned.add(message.kid)
+        _pin_message_key(tx, link.id, message.kid, message.key, in_seq + 1)
+        links.change_key(tx, link.id, message.kid, until_seq=vouched)
+        if made.key_set.is_revoked(message.kid):
+            revoked = True
+            links.change_key(tx, link.id, message.kid, revoked_at=now, trusted_seq=vouched)
+    return revoked
 
 
 def _vouched(tx: Tx, link: Link, upto: int, head: str, in_seq: int) -> int:

@@ -49,7 +49,7 @@ from hub.protocol import (
     versions,
 )
 from hub.protocol.http_signatures import HttpRequest, HttpResponse
-from hub.protocol.keys import MAX_KEY_SET, KeySet, KeyUse, PublicKey
+from hub.protocol.keys import MAX_KEYS_CALL, KeySet, KeyUse, PublicKey
 from hub.protocol.members import Members
 from hub.protocol.message import MAX_BATCH, MAX_BATCH_BYTES, parse_batch, read_messages
 from hub.protocol.problems import MEDIA_TYPE, STATUS
@@ -58,7 +58,6 @@ from hub.protocol.receipts import MAX_RECEIPT
 JSON: Final = "application/json"
 BYTES: Final = "application/octet-stream"
 MAX_PART: Final = 1024 * 1024  # of a file that a peer pushes
-MAX_KEYS_CALL: Final = 2 * MAX_KEY_SET  # a key set and every change of the identity
 DOCUMENT_VALIDITY: Final = timedelta(days=1)
 _KEYS_FOR_S: Final = 5.0  # how long pinned keys are remembered without looking again
 _BODIES_OF_ONE: Final = 2  # bodies read at a time of one link and network
@@ -553,7 +552,7 @@ async def _our_keys(door: Door, visit: Visit) -> Reply:
     said = await own_keys.telling(door.hub, visit.keys.link_id, asked=True)
     if said is None:
         raise Refused("not_found", "There is nothing to tell.")
-    return _json(200, {**collecting.telling_members(said), "version": said.version})
+    return _json(200, {**said.members, "version": said.version})
 
 
 async def _hand_in(door: Door, visit: Visit) -> Reply:

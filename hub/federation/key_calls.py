@@ -32,16 +32,13 @@ async def tell_keys(hub: Hub, transport: PeerTransport, link_id: LinkId) -> None
     def find_key(kid: str) -> PublicKey | None:
         return pinned.http_key(kid, hub.now())
 
-    members = {"key_set": telling.key_set, "upto": telling.upto, "head": telling.head}
-    if telling.succession:
-        members["succession"] = list(telling.succession)
     said = await calls.call(
         hub,
         transport,
         "POST",
         f"{telling.link.peer_base_url}/txp/v1/links/{link_id}/keys",
         find_key,
-        members,
+        telling.members,
     )
     if (problem := said.problem) is not None:
         raise problem

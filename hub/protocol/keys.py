@@ -41,6 +41,8 @@ MAX_KEYS: Final = 32
 CLOCK_SKEW: Final = timedelta(seconds=300)  # how far two nodes' clocks may differ
 MAX_REVOKED: Final = 256
 MAX_KEY_SET: Final = 64 * 1024
+MAX_KEYS_CALL: Final = 2 * MAX_KEY_SET  # a key set, every change of the identity, sets before it
+MAX_EARLIER: Final = 32  # key sets beside the newest in one call
 
 
 @dataclass(frozen=True, slots=True)

@@ -293,6 +293,9 @@ class Handshakes:
         return min((due for _, due in self._tries.values() if due > now), default=None)
 
 
+_REMEMBERED: Final = timedelta(minutes=5)  # that keys were told: so long no call is the first
+
+
 class Keys:
     """Keeps this process on the newest keys, and tells them to peers that must hear at once."""
 
@@ -308,18 +311,30 @@ class Keys:
         await keys.refresh(self._hub)
         now = self._hub.now()
         waiting = await keys.links_to_call(self._hub)
-        self._tries = {link_id: one for link_id, one in self._tries.items() if link_id in waiting}
+        self._tries = {
+            link_id: (tries, due)
+            for link_id, (tries, due) in self._tries.items()
+            if link_id in waiting or now - due < _REMEMBERED
+        }
         for link_id in waiting:
             tries, due = self._tries.get(link_id, (0, now))
             if due > now:
                 continue
+            wait = max(
+                backoff(tries + 1, self._hub.entropy.fraction(), cap=timedelta(minutes=1)),
+                timedelta(seconds=1),
+            )
             try:
                 await tell_keys(self._hub, self._transport, link_id)
+                if tries == 0:
+                    wait = timedelta()  # a second call at once may be what the first one showed
             except HubError as error:
                 _log.info("keys wait to be told", link=link_id, code=error.code)
-                wait = backoff(tries + 1, self._hub.entropy.fraction(), cap=timedelta(minutes=1))
-                self._tries[link_id] = (tries + 1, now + max(wait, timedelta(seconds=1)))
-        return min((due for _, due in self._tries.values() if due > now), default=None)
+            # Also after a call that was taken: whoever takes our keys, and then does not know them
+            # after all, would be told without end.
+            self._tries[link_id] = (tries + 1, now + wait)
+        dues = (due for link_id, (_, due) in self._tries.items() if link_id in waiting)
+        return min((due for due in dues if due > now), default=None)
 
 
 class HeldOffers:

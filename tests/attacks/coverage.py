@@ -97,6 +97,8 @@ FAMILIES: dict[str, Family] = {
                 "journeys/test_disclosure.py::"
                 "test_a_link_for_one_direction_carries_nothing_the_other_way"
             ),
+            f"{_OWN}a_contractor_does_not_consent_for_its_principal",
+            f"{_OWN}a_principal_answers_the_question_it_was_asked_and_no_other",
         ),
     ),
     "A8": Family(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.actions import comments, handoffs, links
+from hub.actions import comments, consents, handoffs, links
 from hub.actions.comments import AddComment
 from hub.domain.comment import Visibility
 from hub.federation.door import Call, Door
@@ -17,6 +17,7 @@ from hub.ids import HandoffId
 from hub.protocol.encoding import instant
 from hub.protocol.message import WireMessage
 from hub.protocol.payloads import TYPES, schema_directory
+from hub.protocol.signing import SealedMessage
 from hub.storage import handoffs as kept_handoffs
 from tests.attacks.scene import (
     Scene,
@@ -217,6 +218,49 @@ async def test_b_changes_nothing_that_a_wrote(scene: Scene, verb: str, along: st
     sealed = scene.b.message(type_, data(scene.b, scene.with_b), handoff=handoff)
     (answer,) = await rejected(scene, sealed)
     assert answer["code"] in {"scope_denied", "duplicate_id"}
+
+
+# --- A7: a yes in our name --------------------------------------------------------------------
+
+
+async def _consent(s: Scene, handoff: HandoffId) -> tuple[str | None, str | None]:
+    found = await s.a.hub.db.read(lambda c: kept_handoffs.find(c, handoff))
+    assert found is not None
+    return found.consent, found.consent_id
+
+
+async def test_a_contractor_does_not_consent_for_its_principal(scene: Scene) -> None:
+    b, handoff = scene.b, scene.with_b.ours
+    yes = {"request_id": b.new_id("req"), "granted": True}
+    (refused,) = await rejected(scene, b.message("subcontract.answer", yes, handoff=handoff))
+    assert refused["code"] == "wrong_pen"
+    asked = {"request_id": yes["request_id"], "reason": "Никого нет"}
+    await b.say("subcontract.ask", asked, handoff=handoff)
+    await scene.network.run_until_idle()
+    (refused,) = await rejected(scene, b.message("subcontract.answer", yes, handoff=handoff))
+    assert refused["code"] == "wrong_pen"
+    assert await _consent(scene, handoff) == ("asked", yes["request_id"])
+
+
+async def test_a_principal_answers_the_question_it_was_asked_and_no_other(scene: Scene) -> None:
+    b, handoff = scene.b, scene.with_b.theirs
+
+    def answer(request_id: str) -> SealedMessage:
+        said = {"request_id": request_id, "granted": True}
+        return b.message("subcontract.answer", said, handoff=handoff)
+
+    (refused,) = await rejected(scene, answer(b.new_id("req")))
+    assert refused["code"] == "scope_denied"
+    await consents.ask(scene.a.hub, scene.a.dispatcher, handoff, "Никого нет")
+    await scene.network.run_until_idle()
+    (question,) = b.told("subcontract.ask")
+    (refused,) = await rejected(scene, answer(b.new_id("req")))
+    assert refused["code"] == "scope_denied"
+    assert (await _consent(scene, handoff))[0] == "asked"
+    said = {"request_id": question.data["request_id"], "granted": True}
+    await b.say("subcontract.answer", said, handoff=handoff)
+    await scene.network.run_until_idle()
+    assert (await _consent(scene, handoff))[0] == "granted"
 
 
 # --- A8: ratings ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ that is replayed or signed by whoever was revoked: nothing of it is believed, pe
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from hub.actions.context import Hub
 from hub.actions.handoffs import OfferHandoff
 from hub.errors import Conflict, Misconfigured, NotFound, Refused
 from hub.federation import linking
+from hub.federation.door import Call, Reply
 from hub.federation.probe import probe
 from hub.ids import LinkId
 from hub.protocol import http_signatures, signing, strict_json
@@ -556,6 +557,89 @@ async def test_what_came_under_the_revoked_key_and_nobody_vouches_for_is_kept_an
     assert await kinds(a) == ["peer_keys_revoked"]
 
 
+Earlier = Callable[[FakePeer], list[object]]
+MALFORMED, FORGED = (400, "malformed"), (401, "signature_invalid")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "refused"),
+    [
+        (lambda _: {"x": "x"}, MALFORMED),
+        (lambda peer: [own_set(peer, 2)] * 33, MALFORMED),
+        (lambda _: [1], FORGED),
+        (lambda _: ["no.key.set"], FORGED),
+        (lambda peer: [own_set(peer, 2), own_set(peer, 2, by=a_key("second"))], FORGED),
+        (lambda peer: [own_set(peer, 4)], MALFORMED),  # not earlier
+        (lambda peer: [own_set(peer, 1)], MALFORMED),  # another one of that version is known
+        (lambda peer: [own_set(peer, 2, node_id=a_key("x").kid, identity_version=2)], MALFORMED),
+    ],
+    ids=["no list", "too many", "no text", "no set", "forged", "later", "two of one", "another's"],
+)
+async def test_earlier_keys_in_a_call_must_be_the_peers_own_or_none_of_the_call_is_taken(
+    scene: tuple[Company, FakePeer], earlier: Earlier, refused: tuple[int, str]
+) -> None:
+    a, peer = scene
+    before = await a.hub.db.read(lambda c: kept_links.keys(c, peer.link_id))
+    body = {
+        "key_set": own_set(peer, 4, key=a_key("fourth")),
+        "earlier": earlier(peer),
+        "upto": peer.seq + 5,
+        "head": "A" * 43,
+    }
+    said = await peer.call("POST", f"{peer.path}/keys", strict_json.dump(body).encode())
+    assert (said.status, said.code) == refused
+    assert await kinds(a) == ["keys_refused"]
+    assert await a.hub.db.read(lambda c: kept_links.keys(c, peer.link_id)) == before
+    assert (await link_of(a, peer.link_id)).peer_key_set_version == 1
+    await peer.ping()
+
+
+def own_set(
+    peer: FakePeer,
+    version: int,
+    *,
+    key: PrivateKey | None = None,
+    by: PrivateKey | None = None,
+    **other: object,
+) -> str:
+    made = a_set(peer, version, key or a_key("second"), **other)  # type: ignore[arg-type]
+    return seal_key_set(made, by or peer.keys.identity)
+
+
+async def test_earlier_keys_seal_what_their_owner_vouches_for_and_was_lost_here_and_nothing_else(
+    scene: tuple[Company, FakePeer],
+) -> None:
+    """Whoever stole such a key gains nothing by the call that tells of it."""
+    a, peer = scene
+    await peer.ping()
+    second, third = a_key("second"), a_key("third")
+    newest = a_set(peer, 3, third, revoked=(second,))
+    body = {
+        "key_set": seal_key_set(newest, peer.keys.identity),
+        "earlier": [own_set(peer, 2)],
+        "upto": peer.seq,
+        "head": peer.head,
+    }
+
+    async def tell_again(upto: int) -> None:
+        call = strict_json.dump(body | {"upto": upto}).encode()
+        assert (await peer.call("POST", f"{peer.path}/keys", call)).status == 200
+
+    async def under_the_second(*, keep: bool) -> int:
+        sealed = peer.message("x.org.example.ping", {}, must=False, keep=keep, signer=second)
+        return (await peer.post(sealed)).status
+
+    await tell_again(peer.seq)  # nothing is missing here
+    assert await under_the_second(keep=False) == 401
+    assert (await link_of(a, peer.link_id)).state is LinkState.ACTIVE
+    await tell_again(peer.seq + 1)  # we lost one
+    assert (await link_of(a, peer.link_id)).state is LinkState.SUSPENDED
+    await links.resume(a.hub, a.dispatcher, peer.link_id)
+    assert await under_the_second(keep=True) == 200
+    assert await under_the_second(keep=False) == 401
+    assert await kinds(a) == ["keys_misused"]
+
+
 # --- revocation -------------------------------------------------------------------------------
 
 
@@ -809,6 +893,66 @@ async def test_what_a_revoked_key_had_sealed_comes_back_to_a_node_restored_from_
     assert not {"keys_misused", "messages_contested"} & {*await kinds(a), *await kinds(b)}
 
 
+@pytest.mark.parametrize("can_be_called", [True, False])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("revoke msg", "revoke msg"),
+        ("revoke msg", "rotate"),
+        ("rotate", "revoke msg", "revoke http"),
+        ("revoke msg", "identity", "revoke msg", "revoke http"),
+    ],
+    ids=", ".join,
+)
+async def test_what_every_key_since_the_backup_had_sealed_comes_back_though_one_revocation_followed_another(
+    network: Network, changes: tuple[str, ...], *, can_be_called: bool
+) -> None:
+    """The newest key set names neither the keys between nor what they had sealed."""
+    a = await network.company("Сервис Плюс", outbound_only=not can_be_called)
+    b = await network.company("Мастер-Юг")
+    link_id = LinkId(await network.link(b, a))
+    await network.run_until_idle()
+    await network.stop(a)
+    backup = await copy_of(a)
+    await network.start(a)
+    await network.run_for(seconds=65)
+    said = ["0"]
+    await say(b, link_id, said[0])
+    await network.run_for(seconds=65)
+    for change in changes:
+        what, _, use = change.partition(" ")
+        if what == "rotate":
+            await keys.rotate(b.hub, b.dispatcher, ALL)
+        elif what == "identity":
+            await keys.replace_identity(b.hub, b.dispatcher)
+        else:
+            kid = b.hub.keys.message.kid if use == "msg" else b.hub.keys.http.kid
+            await keys.revoke(b.hub, b.dispatcher, kid, "утечка")
+            await network.run_for(seconds=65)
+            for company in (b, a):
+                await links.resume(company.hub, company.dispatcher, link_id)
+        said.append(f"{len(said)} {change}")
+        await say(b, link_id, said[-1])
+        await network.run_for(seconds=65)
+    assert await heard(a) == said
+    await network.stop(a)
+    await put_back(a, backup)
+    await network.start(a)
+    await network.run_for(seconds=65)
+    await links.resume(a.hub, a.dispatcher, link_id)
+    await network.run_for(seconds=65)
+    assert await heard(a) == said
+    await say(b, link_id, "потом")
+    await say(a, link_id, "и обратно")
+    await network.run_for(seconds=65)
+    assert (await heard(a), await heard(b)) == ([*said, "потом"], ["и обратно"])
+    assert await waiting(a, link_id) == await waiting(b, link_id) == 0
+    for company in (a, b):
+        assert (await link_of(company, link_id)).state is LinkState.ACTIVE
+    alarms = {*await kinds(a), *await kinds(b)}
+    assert not {"keys_refused", "keys_misused", "messages_contested"} & alarms
+
+
 @pytest.mark.parametrize("rotated", [True, False])
 async def test_a_partner_that_does_not_know_a_message_key_is_told_all_keys_by_a_call(
     network: Network, rotated: bool
@@ -827,6 +971,30 @@ async def test_a_partner_that_does_not_know_a_message_key_is_told_all_keys_by_a_
     await network.run_for(minutes=1)
     told = [call for call in b.calls if call.target.endswith("/keys")]
     assert bool(told) is rotated  # with its first keys there is nothing to tell
+
+
+async def test_a_partner_that_takes_our_keys_and_believes_them_not_is_told_less_and_less_often(
+    network: Network,
+) -> None:
+    a = await network.company("Сервис Плюс")
+    b = FakePeer.of(network, "Мастер-Юг")
+    link_id = await b.link_with(a)
+    await network.run_until_idle()
+    await keys.rotate(a.hub, a.dispatcher, frozenset({KeyUse.MSG}))
+
+    def takes_keys_and_no_messages(call: Call) -> Reply | None:
+        if call.target.endswith("/messages"):
+            return b.refusal(call, "key_unknown")
+        if call.target.endswith("/keys"):
+            taken = {"version": 2, "receipt": b.own_receipt(), "contested": 0}
+            return b.reply(call, 200, taken)
+        return None
+
+    b.script = takes_keys_and_no_messages
+    await say(a, link_id)
+    await network.run_for(minutes=1)
+    told = [call for call in b.calls if call.target.endswith("/keys")]
+    assert 2 <= len(told) <= 12
 
 
 async def test_a_node_restored_from_before_its_rotation_goes_on_with_the_new_keys(
