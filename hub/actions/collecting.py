@@ -20,7 +20,7 @@ from hub.faults import fault
 from hub.ids import LinkId
 from hub.protocol.encoding import is_hash
 from hub.protocol.message import WireMessage, fit_batch
-from hub.storage import attachments, deliveries, links, streams
+from hub.storage import attachments, deliveries, ground, links, streams
 from hub.storage import outbox as stored
 from hub.storage.attachments import Fetch
 from hub.storage.database import Connection, Tx
@@ -99,9 +99,14 @@ async def waiting(
     found = await hub.db.glance(body)
     if found is None:
         # It has more of us than we know of: we were put back and noticed nothing.
-        await hub.db.write(lambda tx: streams.change(tx, link_id, synced=False))
+        await hub.db.write(lambda tx: _ask_anew(tx, link_id))
         raise _sync_first()
     return found
+
+
+def _ask_anew(tx: Tx, link_id: LinkId) -> None:
+    ground.of_links(tx, link_id)
+    streams.change(tx, link_id, synced=False)
 
 
 def _sync_first() -> Unavailable:
@@ -133,6 +138,7 @@ async def hand_in(hub: Hub, link_id: LinkId, receipt: str, stopped: str | None) 
 
 def _note_stopped(tx: Tx, hub: Hub, link_id: LinkId, code: str) -> None:
     now = hub.now()
+    ground.of_links(tx, link_id)
     how = deliveries.get(tx.connection, link_id)
     deliveries.failed(
         tx,

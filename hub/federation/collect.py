@@ -106,16 +106,18 @@ class _Visit:
             self._keys = await ask_keys(hub, self._transport, self._keys)
             return Collected(news=True)
         batch = read_messages(said)
+        # What was here, or is void, is no news: asked for again at once it would come for ever.
+        news = False
         if batch or (start > 1 and link_id not in hub.handed_in):
-            await self._take(batch)
+            news = await self._take(batch)
         pushed = True
         for one in Members(said, "log").array("files", _FILES_AT_ONCE) if "files" in said else ():
             wanted = Members(one, "log")
             pushed &= await self._push(wanted.digest("sha256"), wanted.number("have"))
-        return Collected(news=bool(batch), files_failed=not pushed)
+        return Collected(news=news, files_failed=not pushed)
 
-    async def _take(self, batch: Sequence[WireMessage]) -> None:
-        """Store what came, and hand in the receipt for all that is here."""
+    async def _take(self, batch: Sequence[WireMessage]) -> bool:
+        """Store what came, and hand in the receipt for all that is here; whether any was new."""
         hub, link_id = self._hub, self._keys.link_id
 
         async def fresh_keys() -> peers.PeerKeys:
@@ -135,6 +137,7 @@ class _Visit:
             suspicions.note(hub, accepted.stopped.code, link_id)
             raise accepted.stopped
         hub.handed_in.add(link_id)
+        return accepted.news
 
     async def _push(self, sha256: str, have: int) -> bool:
         """Give the peer a file of ours that it asks for; whether that is settled now."""

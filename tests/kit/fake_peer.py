@@ -560,7 +560,7 @@ class FakePeer:
             "invitee": AgreementParty(
                 node_id=request.key_set.node_id,
                 name=theirs["name"],
-                base_url=theirs["base_url"],
+                base_url=theirs.get("base_url", ""),
                 identity=request.identity,
                 key_set_version=request.key_set.version,
             ),
