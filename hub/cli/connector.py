@@ -6,7 +6,7 @@ import csv
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -40,6 +40,13 @@ def _bench(here: Session) -> Bench:
 # --- begin ----------------------------------------------------------------------------------
 
 
+_TRIED: Final = {
+    "real": N_("the real software"),
+    "simulator": N_("a simulator"),
+    "documentation": N_("its documentation"),
+}
+
+
 @verb(N_("Kinds of desks, and what each was tried against."), "hub connector templates")
 def templates(manner: Manner) -> None:
     """List templates."""
@@ -60,7 +67,11 @@ def templates(manner: Manner) -> None:
         Table(
             (N_("Template"), N_("Desk"), N_("Tried against")),
             [
-                (one.name, one.title, "; ".join(f"{what} ({how})" for what, how in one.tried))
+                (
+                    one.name,
+                    _(one.title),
+                    "; ".join(f"{what} ({_(_TRIED.get(how, how))})" for what, how in one.tried),
+                )
                 for one in found
             ],
         ),

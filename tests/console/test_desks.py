@@ -97,7 +97,10 @@ async def test_a_desk_is_connected_by_its_pages_alone(bank: Bank, browser, langu
     await page.fill("[name=name]", "bank")
     await page.click("form[action='/settings/desks'] button")
     await page.wait_for_url("**/draft")
-
+    # The template's own words are in the reader's language, too.
+    asked = await page.locator("main").inner_text()
+    label = {"ru": "Ключ API нашего пользователя", "en": "API key of our user"}[language]
+    assert label in asked
     # What is missing is said before anything works.
     await page.click("form[action$='/check'] button")
     await page.locator("#found-title").wait_for()
