@@ -254,6 +254,7 @@ class ForeignTicket:
     files: tuple[ForeignFile, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     unknown: tuple[Unknown, ...] = ()
+    every_comment: bool = False  # whichever is not among them was deleted, or hidden from us
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import html
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -501,6 +502,8 @@ class RestConnector:
                 return []
             ticket = values.picked_text(hook.ticket, scope)
             content = self._reader.ticket({**scope, "item": body}, "") if hook.carries else None
+            if content is not None:  # a call tells what is new
+                content = replace(content, every_comment=False)
         except sandbox.NoValue as error:
             raise _when_no_value(error) from None
         if not ticket:

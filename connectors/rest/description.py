@@ -324,6 +324,10 @@ class Ticket(Model):
     gone: Value | None = Field(
         default=None, description="true where a deleted ticket still answers"
     )
+    every_comment: bool = Field(
+        default=False,
+        description="a reading brings every comment: one that is missing was deleted",
+    )
     fields: dict[str, Value] = Field(default_factory=dict)
 
 

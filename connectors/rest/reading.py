@@ -88,6 +88,7 @@ class Reader:
                 for name, value in shape.fields.items()
             },
             unknown=tuple(unknown),
+            every_comment=shape.every_comment,
         )
 
     def _word(

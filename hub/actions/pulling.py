@@ -82,6 +82,7 @@ OUR_NUMBER: Final = N_(
     "Our number: {number}"
 )  # written on a customer's desk, and found there again
 TRIES: Final = 8  # then a ticket that cannot be read waits for a person
+_NO_MORE: Final = ""  # in the place of a print: what became of it over there is not ours to follow
 _AGAIN_AT_MOST: Final = timedelta(hours=1)
 
 
@@ -412,6 +413,7 @@ def _take_over(taking: _Taking, pair: Pair) -> None:
         changes["state"] = PairState.LIVE
         _tell_people(taking, _("Over there it is ours again."))
     _comments(taking)
+    _withdrawn(taking)
     _files(taking)
     # A webhook that was overtaken says what is true no more, a merged ticket what never will be.
     if not older and not there.merged_into:
@@ -536,10 +538,29 @@ def _comments(taking: _Taking) -> None:
             continue
         known = taking.items.get(("cmt", one.id))
         if known is not None:
-            if not known.ours and known.print != print_of(one.body):
+            if not known.ours and known.print not in {_NO_MORE, print_of(one.body)}:
                 _edited(taking, known, one)
         elif ("cmt", print_of(one.body)) not in taking.going:
             _said(taking, one)
+
+
+def _withdrawn(taking: _Taking) -> None:
+    """What they deleted, or made private, was taken back: here and wherever it was sent."""
+    tx, hub, there, now = taking.tx, taking.hub, taking.there, taking.now
+    if not there.every_comment or there.merged_into:
+        return
+    shown = {one.id for one in there.comments if _crosses(taking.rules, one.public)}
+    for (kind, external_id), known in list(taking.items.items()):
+        if kind != "cmt" or known.ours or external_id in shown or known.print == _NO_MORE:
+            continue
+        _keep(taking, "cmt", known.local_id, external_id, _NO_MORE)
+        comment = stored_comments.find(tx.connection, known.local_id)
+        if comment is None or comment.redacted_at is not None:
+            continue
+        comments.withdraw(tx, comment, now, now)
+        comments.spread_redaction(tx, hub, comment.id, _("Taken back over there."), now)
+        comments.announce(tx, hub, EventType.COMMENT_CHANGED, comment, now)
+        taking.done.edited += 1
 
 
 def _said(taking: _Taking, one: TheirComment) -> None:
@@ -681,6 +702,9 @@ def _merged(taking: _Taking, pair: Pair) -> dict[str, Any]:
             _("Over there it was merged into {number}; it is followed there.").format(number=into),
         )
         desks.want_look(tx, pair.desk_id, into, taking.now)
+        for known in [one for one in taking.items.values() if not one.ours]:
+            # Whether its words went along is the desk's affair: none was taken back for it.
+            desk_tickets.keep_item(tx, replace(known, print=_NO_MORE))
         return {"external_id": into, "print": None}
     if other.id == pair.id:
         return {}

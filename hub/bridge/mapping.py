@@ -66,6 +66,7 @@ def theirs(found: ForeignTicket) -> TheirTicket:
         comments=tuple(_comment(one) for one in found.comments),
         files=tuple(_file(one) for one in found.files),
         unknown=tuple((one.field, one.value) for one in found.unknown),
+        every_comment=found.every_comment,
         print=print_of(found),
     )
 

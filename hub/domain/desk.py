@@ -144,6 +144,7 @@ class TheirTicket:
     comments: tuple[TheirComment, ...] = ()
     files: tuple[TheirFile, ...] = ()
     unknown: tuple[tuple[str, str], ...] = ()  # field, value
+    every_comment: bool = False  # one that is not among them was deleted
     print: str = ""  # of all of it
 
     def value(self, field: str) -> str | None:

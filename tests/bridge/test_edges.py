@@ -385,3 +385,38 @@ async def test_tickets_of_another_queue_are_none_of_ours(exchange: Exchange) -> 
     await exchange.pass_time()
     (pair,) = await exchange.pairs(firm, "request-tracker")
     assert pair.state == "away"
+
+
+@pytest.mark.parametrize("kind", [Redmine, Roundup, DjangoHelpdesk])
+async def test_a_comment_deleted_over_there_is_taken_back_here_and_at_the_partner(
+    exchange: Exchange, kind: type[Redmine | Roundup | DjangoHelpdesk]
+) -> None:
+    a, b = await exchange.company("Сервис Плюс"), await exchange.company("Север Техник")
+    await exchange.network.link(a, b)
+    bank = await exchange.desk(a, kind(), "customers_desk")
+    theirs = await bank.open_ticket("Касса", "x")
+    await exchange.pass_time()
+    ticket = await exchange.ticket(a)
+    await exchange.hand_off(a, b.name, ticket)
+    await bank.reply(theirs, "Пароль кассы: 1234", public=True)
+    await bank.reply(theirs, "Ждём", public=True)
+    await exchange.say(a, ticket, "Едем")
+    for _ in range(2):
+        await exchange.pass_time()
+    child = await exchange.ticket(b)
+    assert "Пароль кассы: 1234" in await exchange.said(b, child)
+    it = bank.tickets[theirs]
+    it.remarks = [one for one in it.remarks if "1234" not in one.text]
+    bank.touched(it, "Delete", "petr")
+    for _ in range(2):
+        await exchange.pass_time()
+    for firm, one in ((a, ticket), (b, child)):  # that there was one is kept
+        assert sorted(await exchange.said(firm, one)) == ["", "Едем", "Ждём"]
+    # Nothing of it is told the desk, and what comes later is heard as ever.
+    written = _written(exchange, bank.base)
+    await bank.reply(theirs, "Ещё ждём", public=True)
+    for _ in range(2):
+        await exchange.pass_time()
+    assert _written(exchange, bank.base) == written
+    assert sorted(await exchange.said(b, child)) == ["", "Едем", "Ещё ждём", "Ждём"]
+    assert await exchange.alarms(a) == []

@@ -33,6 +33,7 @@ from tests.connectors.simulators.every import DESKS
 from tests.connectors.simulators.redmine import Redmine
 from tests.connectors.simulators.roundup import Roundup
 from tests.connectors.simulators.servicenow import ServiceNow
+from tests.connectors.simulators.webhook import Receiver
 from tests.connectors.simulators.znuny import Znuny
 
 REFRESHING = (
@@ -294,3 +295,14 @@ async def test_a_cursor_is_plain_text_that_anybody_may_keep() -> None:
             with pytest.raises(Misconfigured):
                 async for _ in connector.pull("{nonsense"):
                     pass
+
+
+async def test_a_call_never_says_that_it_names_every_comment() -> None:
+    desk = Receiver()
+    ticket = await desk.open_ticket("Весы", "x")
+    text = template("webhook").replace("\nticket:\n", "\nticket:\n  every_comment: true\n")
+    rig = desk.rig()
+    host = Host(rig.transport, rig.clock, rig.vault, rig.settings)
+    (hint,) = RestConnector(load(text, "webhook.yaml"), host).receive(await desk.hook(ticket))
+    assert hint.content is not None
+    assert not hint.content.every_comment
