@@ -6,14 +6,14 @@ message is receipted when the voice has handed it over, in order: what waits is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Protocol
 
-from hub.actions import custody, files, holds, outbox
+from hub.actions import custody, files, holds, inbox, outbox
 from hub.actions.context import Hub
 from hub.ids import LinkId
-from hub.storage import attachments, custodies, deliveries, ground, links, streams
+from hub.storage import attachments, custodies, deliveries, ground, links, nodes, streams
 from hub.storage import outbox as stored
 from hub.storage.database import Connection, Overtaken, Tx
 from hub.storage.links import Link, LinkKind
@@ -27,6 +27,12 @@ class Voice(Protocol):
 
     def tell(self, tx: Tx, hub: Hub, link: Link, row: OutboxRow, now: datetime) -> None:
         """Have this message of ours told; once. `row.data` is there."""
+        ...
+
+    def resumes(
+        self, tx: Tx, hub: Hub, link: Link, rows: Sequence[OutboxRow], now: datetime
+    ) -> None:
+        """After a restore: have these told that were not, but nothing that may have been before."""
         ...
 
     def untold(self, connection: Connection, message_ids: Collection[str]) -> set[str]:
@@ -61,6 +67,7 @@ async def due(hub: Hub, voices: Voices) -> list[LinkId]:
 
 async def attend(hub: Hub, link_id: LinkId, voices: Voices) -> bool:
     """Do for one link what its partner's node would do; whether there is more at once."""
+    await _resume(hub, link_id, voices)
 
     def transaction(tx: Tx) -> bool:
         now = hub.now()
@@ -90,6 +97,33 @@ async def attend(hub: Hub, link_id: LinkId, voices: Voices) -> bool:
     more = await hub.db.write(transaction)
     await _take_files(hub, link_id)
     return more
+
+
+async def _resume(hub: Hub, link_id: LinkId, voices: Voices) -> None:
+    """Where the node was restored: go on behind everything that may have been said since."""
+
+    def is_restored(connection: Connection) -> bool:
+        stream = streams.get(connection, link_id)
+        held = nodes.held_at(connection) is not None
+        return stream is not None and held and not stream.synced
+
+    def transaction(tx: Tx) -> None:
+        now = hub.now()
+        ground.of_handoffs(tx, whole=link_id)
+        link = links.lock(tx, link_id)
+        if not is_restored(tx.connection):
+            return  # another process did it meanwhile
+        firm = streams.lock(tx, link_id).firm_seq
+        streams.change(tx, link_id, synced=True)
+        custody.begin_epochs(tx, hub, link, now)
+        rows = stored.after(tx.connection, link_id, firm, stored.ALL)
+        voices[link.kind].resumes(tx, hub, link, [one for one in rows if one.data], now)
+        custodies.change(tx, link_id, told_seq=max([firm, *(one.seq for one in rows)]))
+        holds.released_if_synced(tx, hub, now)
+
+    if await hub.db.glance(is_restored):
+        await hub.db.write(transaction)
+        await inbox.apply_some(hub, link_id)
 
 
 def _receipt(tx: Tx, hub: Hub, link: Link, voice: Voice, now: datetime) -> None:

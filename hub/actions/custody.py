@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from hub.actions import inbox, invitations, keyring, permits
+from hub.actions import epochs, inbox, invitations, keyring, permits
 from hub.actions.context import Actor, Hub
 from hub.actions.nodes import KEY_SET_VALIDITY
 from hub.domain.agreement import AsContractor, AsPrincipal, Offer, default_offer
@@ -25,7 +25,7 @@ from hub.domain.permission import Permission
 from hub.errors import Conflict, Refused, Unavailable
 from hub.ids import HandoffId, InvitationId, LinkId, MessageId
 from hub.protocol import agreement as agreements
-from hub.protocol import payloads, receipts, signing, strict_json
+from hub.protocol import payloads, receipts, signing, strict_json, sync
 from hub.protocol.agreement import Agreement, AgreementParty
 from hub.protocol.keys import KeyEntry, KeySet, KeyUse, PrivateKey, PublicKey, seal_key_set
 from hub.protocol.linking import MAX_OFFER
@@ -38,6 +38,7 @@ from hub.storage.database import Tx
 from hub.storage.links import Link, LinkKind, LinkState
 
 AGREED_TO: Final = "link.amended"
+_RESTORED: Final = "restore"  # why an epoch begins
 CUSTODY: Final = "custody"
 """Member of the partner's offer, in the agreement: who seals its messages, and whose they are."""
 
@@ -179,6 +180,31 @@ def _their_offer(hub: Hub, wish: FoundLink) -> str:
     return strict_json.dump(said)
 
 
+def begin_epochs(tx: Tx, hub: Hub, link: Link, now: datetime) -> None:
+    """After a restore: from here on neither stream uses a number that may have been used before.
+
+    Both halves lie in this database, so nobody can say what was signed since the backup. What of
+    ours had no receipt is signed again, under its id.
+    """
+    stream = streams.lock(tx, link.id)
+    tables = {way: dict(streams.epoch_table(tx.connection, link.id, way)) for way in ("out", "in")}
+    number = sync.following_epoch(int(now.timestamp()), *tables.values())
+    start = stream.firm_seq + 1
+    streams.add_epochs(tx, link.id, "out", {number: start})
+    held = outbox.at(tx.connection, link.id, stream.firm_seq)
+    base = sync.Place(stream.firm_seq, held.hash if held is not None else link.agreement_hash or "")
+    epochs.begin(tx, hub, link, sync.NewEpoch(number, start, base), [], _RESTORED, now)
+    place = stream.in_seq + 1
+    streams.add_epochs(tx, link.id, "in", {number: place})
+    said = {
+        "epoch": number,
+        "start_seq": place,
+        "instance": hub.keys.instance,
+        "reason": _RESTORED,
+    }
+    say(tx, hub, link.id, "link.epoch", said, now=now)
+
+
 # --- what the partner says ------------------------------------------------------------------
 
 
@@ -218,7 +244,9 @@ def say(
         link=link_id,
         sender=link.peer_node_id,
         receiver=hub.account.node_id,
-        epoch=stream.in_epoch,
+        epoch=sync.expected_epoch(
+            dict(streams.epoch_table(tx.connection, link_id, "in")), stream.in_seq + 1
+        ),
         seq=stream.in_seq + 1,
         prev=stream.in_head,
         agreement=link.revision,  # what the partner agreed to holds in both streams at once

@@ -6,11 +6,11 @@ here in its name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from hub.actions import custody, mail_terms
+from hub.actions import custody, mail_terms, reminders
 from hub.actions.context import Hub
 from hub.actions.mail_links import vouch, write
 from hub.ids import MessageId
@@ -58,6 +58,19 @@ class MailVoice:
         write(tx, hub, link, handoff, row.type, said, now, said_id=row.id)
         if row.type == "handoff.cancel_request":
             _grant(tx, hub, link, handoff, said, row.id, now)
+
+    def resumes(
+        self, tx: Tx, hub: Hub, link: Link, rows: Sequence[OutboxRow], now: datetime
+    ) -> None:
+        """Write the letters that were not written; a person decides whether they are sent.
+
+        What the passing of time would have made us write may have been written as well.
+        """
+        for row in rows:
+            if stored_posts.that_said(tx.connection, row.id) is None:
+                self.tell(tx, hub, link, row, now)
+        stored_posts.set_aside(tx, [row.id for row in rows], now)
+        reminders.pass_over(tx, hub, link, now)
 
     def untold(self, connection: Connection, message_ids: Collection[str]) -> set[str]:
         """Those whose letters no mail server has taken yet."""

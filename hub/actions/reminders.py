@@ -49,6 +49,16 @@ async def _one(hub: Hub, handoff_id: HandoffId, now: datetime) -> None:
     await hub.db.write(transaction)
 
 
+def pass_over(tx: Tx, hub: Hub, link: Link, now: datetime) -> None:
+    """After a restore: what was due by now was said before it, or is late; it is not said again."""
+    for handoff in handoffs.of_link(tx.connection, link.id, only_open=True):
+        while (found := _stage(tx.connection, handoff, now)) is not None:
+            stage, name = found
+            stored.remind(tx, handoff.id, name, now)
+            if stage is Stage.EXPIRED:
+                _expire(tx, hub, link, handoff, now)
+
+
 def _stage(connection: Connection, handoff: Handoff, now: datetime) -> tuple[Stage, str] | None:
     return due_stage(
         handoff.state,

@@ -24,6 +24,10 @@ class PostState(StrEnum):
     SKIPPED = "skipped"  # a person let it be
 
 
+MAYBE_SENT: Final = "The node was restored: it may have gone out."
+"""Why a letter waits for a person."""
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """One letter of ours to one address."""
@@ -151,6 +155,15 @@ def that_said(connection: Connection, message_id: str) -> Post | None:
     query = select(posts).where(posts.c.said_id == message_id).order_by(posts.c.id)
     row = connection.execute(query.limit(1)).first()
     return None if row is None else _post(row)
+
+
+def set_aside(tx: Tx, said_ids: Collection[str], at: datetime) -> None:
+    """Letters of these messages that wait may have gone out before a restore: a person decides."""
+    tx.connection.execute(
+        update(posts)
+        .where(posts.c.said_id.in_(said_ids), posts.c.state == PostState.QUEUED)
+        .values(state=PostState.FAILED, last_error=MAYBE_SENT, settled_at=at, next_at=None)
+    )
 
 
 def before(connection: Connection, post: Post) -> list[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, delete, or_, select, update
 from hub.storage import webhooks
 from hub.storage.database import Tx
 from hub.storage.links import AGREED, LinkState
-from hub.storage.posts import PostState
+from hub.storage.posts import MAYBE_SENT, PostState
 from hub.storage.statements import Query, itself
 from hub.storage.tables import (
     access_links,
@@ -86,7 +86,7 @@ def begin_anew(tx: Tx, at: datetime) -> None:
         .where(posts.c.state == PostState.QUEUED)
         .values(
             state=PostState.FAILED,
-            last_error="The node was restored: it may have gone out.",
+            last_error=MAYBE_SENT,
             settled_at=at,
             next_at=None,
         )

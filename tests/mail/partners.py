@@ -169,7 +169,8 @@ async def a_mail_partner(desk: Desk) -> AsyncIterator[MailPartner]:
         hub, desk.company.dispatcher, PARTNER, name="Мастер-Юг", language="ru"
     )
     console = await Console.serve(desk.company)
+    made = MailPartner(desk, link.id, console, console.stranger())
     try:
-        yield MailPartner(desk, link.id, console, console.stranger())
+        yield made
     finally:
-        await console.close()
+        await made.console.close()
