@@ -81,6 +81,7 @@ async def collect(hub: Hub) -> None:
         return
     old = now - timedelta(days=hub.limits.keep_letters_days)
     await hub.db.write(lambda tx: retention.forget_letters(tx, old))
+    await hub.db.write(lambda tx: retention.forget_acts(tx, now - FORGOTTEN))
     await hub.db.write(lambda tx: letters.forget_answers(tx, now - FORGOTTEN))
     digests = await asyncio.to_thread(hub.blobs.everything)
     for start in range(0, len(digests), FILES):

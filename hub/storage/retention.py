@@ -29,9 +29,11 @@ from hub.storage.tables import (
     inbox,
     legal_holds,
     letters,
+    mail_acts,
     outbox,
     posts,
     retention,
+    testimonies,
 )
 
 SETTLED: Final[dict[Table, list[str]]] = {
@@ -99,7 +101,7 @@ def _prune(tx: Tx, table: Table, handoff_id: str, before: datetime, most: int) -
     # What was stored then was receipted then; it may have been applied much later.
     stored = table.c.sealed_at if table is outbox else table.c.stored_at
     found = tx.connection.execute(
-        select(table.c.link_id, table.c.seq)
+        select(table.c.link_id, table.c.seq, table.c.id)
         .where(
             table.c.handoff_id == handoff_id,
             table.c.data.is_not(None),
@@ -111,11 +113,18 @@ def _prune(tx: Tx, table: Table, handoff_id: str, before: datetime, most: int) -
         .limit(most)
     ).all()
     by_link: dict[str, list[int]] = {}
-    for link_id, seq in found:
+    for link_id, seq, _id in found:
         by_link.setdefault(link_id, []).append(seq)
     for link_id, seqs in by_link.items():
         tx.connection.execute(
             update(table).where(table.c.link_id == link_id, table.c.seq.in_(seqs)).values(data=None)
+        )
+    if table is inbox:
+        # With what a partner without a node said goes what it was said with: who, and from where.
+        tx.connection.execute(
+            update(testimonies)
+            .where(testimonies.c.message_id.in_([one.id for one in found]))
+            .values(facts={})
         )
     return len(found)
 
@@ -206,6 +215,20 @@ def forget_letters(tx: Tx, before: datetime) -> None:
             )
             .values(sha256=None)
         )
+
+
+def forget_acts(tx: Tx, before: datetime) -> None:
+    """Links in letters to partners that ran out before then open nothing and are not kept."""
+    held = (
+        select(handoffs.c.id)
+        .join(legal_holds, legal_holds.c.ticket_id == handoffs.c.ticket_id)
+        .scalar_subquery()
+    )
+    tx.connection.execute(
+        delete(mail_acts).where(
+            mail_acts.c.expires_at < before, mail_acts.c.handoff_id.not_in(held)
+        )
+    )
 
 
 def forget_fetched(tx: Tx, digests: Sequence[str]) -> None:
