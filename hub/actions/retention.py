@@ -1,24 +1,30 @@
 """What goes by itself when nobody needs it: texts of old messages, files nobody names.
 
 A peer that restores an old backup gets back from us what it lost, so nothing goes within
-`limits.keep_data_days` of its receipt. It stays longer while its hand-off is open, in warranty,
-or has a message that waits for a person.
+`limits.keep_data_days` of its receipt, or as many days as an administrator decided. It stays longer
+while its hand-off is open, in warranty, or has a message that waits for a person.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from hub.actions import personal, terms
-from hub.actions.context import Hub
-from hub.storage import blobs, deliveries, ground, guests, letters, links, retention
+from hub.actions import permits, personal, terms
+from hub.actions.context import Actor, Hub
+from hub.domain.permission import Permission
+from hub.errors import Refused
+from hub.storage import audit, blobs, deliveries, ground, guests, letters, links, nodes, retention
 from hub.storage import personal as kept
 from hub.storage.database import Tx
 from hub.storage.retention import Ended
 
+DATA_LEAST: Final = 35  # days; partners that restore a backup of a month rely on it
+DAYS_MOST: Final = 36_500
+ATTEMPTS_KEPT: Final = deliveries.ATTEMPTS_KEPT
 HANDOFFS: Final = 50  # looked at in one turn of the timers
 MESSAGES: Final = 500  # pruned in one transaction
 FILES: Final = 200  # looked at in one transaction
@@ -27,10 +33,65 @@ _AGAIN: Final = timedelta(days=1)  # something of the hand-off is not old enough
 _MUCH_LATER: Final = timedelta(days=90)  # a rating may still come to it
 
 
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many days what can go is kept; None: as the settings say."""
+
+    data_days: int | None
+    letters_days: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    data_days: int
+    letters_days: int
+
+
+async def _kept(hub: Hub) -> _Kept:
+    decided = await hub.db.read(nodes.keeping)
+    limits = hub.limits
+    return _Kept(
+        decided.keep_data_days or limits.keep_data_days,
+        decided.keep_letters_days or limits.keep_letters_days,
+    )
+
+
+async def decide(hub: Hub, actor: Actor, wish: Keep) -> None:
+    """Keep what can go for so many days from now on; what is older goes at the next turn.
+
+    Raises Refused(days_invalid): fewer than partners rely on, or more than a century.
+    """
+    permits.require(actor, Permission.ADMIN)
+    for days, least in ((wish.data_days, DATA_LEAST), (wish.letters_days, 1)):
+        if days is not None and not least <= days <= DAYS_MOST:
+            raise Refused(
+                "days_invalid", "Between {least} and {most} days.", least=least, most=DAYS_MOST
+            )
+
+    def transaction(tx: Tx) -> None:
+        before = nodes.keeping(tx.connection)
+        after = nodes.Keeping(wish.data_days, wish.letters_days)
+        if before == after:
+            return
+        nodes.change(
+            tx, keep_data_days=after.keep_data_days, keep_letters_days=after.keep_letters_days
+        )
+        audit.append(
+            tx,
+            at=hub.now(),
+            actor=actor.ref,
+            event="retention.decided",
+            data_days=[before.keep_data_days, after.keep_data_days],
+            letters_days=[before.keep_letters_days, after.keep_letters_days],
+        )
+
+    await hub.db.write(transaction)
+
+
 async def prune(hub: Hub) -> None:
     """Drop `data` of messages whose time is over, a bounded portion at a time."""
     now = hub.now()
-    before = now - timedelta(days=hub.limits.keep_data_days)
+    before = now - timedelta(days=(await _kept(hub)).data_days)
     ended = await hub.db.read(
         lambda connection: retention.to_look_at(connection, now, before, HANDOFFS)
     )
@@ -66,7 +127,7 @@ async def forget_personal(hub: Hub) -> None:
         drafted = now - personal.DRAFTS_STAY
         kept.forget_before(tx, looked=now - kept.LOOKS_FOR, drafted=drafted)
         guests.forget_before(tx, now - FORGOTTEN)
-        deliveries.forget_attempts_before(tx, now - deliveries.ATTEMPTS_KEPT)
+        deliveries.forget_attempts_before(tx, now - ATTEMPTS_KEPT)
 
     await hub.db.write(transaction)
 
@@ -79,7 +140,7 @@ async def collect(hub: Hub) -> None:
         return
     if not await hub.db.write(lambda tx: retention.begin_day(tx, day)):
         return
-    old = now - timedelta(days=hub.limits.keep_letters_days)
+    old = now - timedelta(days=(await _kept(hub)).letters_days)
     await hub.db.write(lambda tx: retention.forget_letters(tx, old))
     await hub.db.write(lambda tx: retention.forget_acts(tx, now - FORGOTTEN))
     await hub.db.write(lambda tx: letters.forget_answers(tx, now - FORGOTTEN))
@@ -100,7 +161,8 @@ def _collect_some(tx: Tx, hub: Hub, digests: list[str], now: datetime) -> None:
     """
     ground.of_all_links(tx)
     limit = (now - FORGOTTEN).timestamp()
-    redacted_after = now - timedelta(days=hub.limits.keep_data_days)
+    decided = nodes.keeping(tx.connection).keep_data_days
+    redacted_after = now - timedelta(days=decided or hub.limits.keep_data_days)
     named = retention.named(tx.connection, digests, redacted_after)
     going = [one for one in digests if one not in named and _is_older(hub, one, limit)]
     if going:

@@ -8,6 +8,7 @@ from hub.api import (
     amendments,
     checkpoints,
     comments,
+    company,
     deliveries,
     desks,
     directories,
@@ -54,6 +55,7 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     *desks.ROUTES,
     *webhooks.ROUTES,
     *people.ROUTES,
+    *company.ROUTES,
     Route(
         name="openapi",
         method="GET",

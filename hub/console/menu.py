@@ -43,6 +43,7 @@ SETTINGS: Final = (
     Place("webhooks", N_("Webhooks"), "webhook", Permission.DESKS_WRITE),
     Place("tokens", N_("API tokens"), "key", Permission.PROFILE),
     Place("node", N_("Company and node"), "building", Permission.ADMIN),
+    Place("retention", N_("Retention"), "archive", Permission.ADMIN),
     Place("letters", N_("Letters"), "mail", Permission.DELIVERIES_READ),
     Place("health", N_("Health"), "heartbeat", Permission.HEALTH_READ),
     Place("limits", N_("Limits"), "ruler", Permission.HEALTH_READ),

@@ -198,6 +198,16 @@ def hold_of(connection: Connection, ticket_id: str) -> str | None:
     return connection.execute(query).scalar_one_or_none()
 
 
+def held(connection: Connection) -> list[tuple[str, str, str, datetime]]:
+    """Every ticket that is held: its number, its title, why, since when; the newest first."""
+    query = (
+        select(tickets.c.number, tickets.c.title, legal_holds.c.reason, legal_holds.c.at)
+        .join(tickets, tickets.c.id == legal_holds.c.ticket_id)
+        .order_by(legal_holds.c.at.desc(), tickets.c.id)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in connection.execute(query)]
+
+
 def hold(tx: Tx, ticket_id: str, reason: str, now: datetime) -> None:
     """Hold the ticket; a newer reason takes the place of an older one."""
     release(tx, ticket_id)

@@ -32,6 +32,37 @@ class Node:
 _NODE: Final = Query(select(*columns_of(node, Node)), Node)
 
 
+@dataclass(frozen=True, slots=True)
+class Card:
+    """How requesters reach the company beside their page; empty: not told."""
+
+    phone: str = ""
+    email: str = ""
+    hours: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """For how many days an administrator decided to keep what can go; None: as settings say."""
+
+    keep_data_days: int | None = None
+    keep_letters_days: int | None = None
+
+
+_CARD: Final = Query(select(*columns_of(node, Card)), Card)
+_KEEPING: Final = Query(select(*columns_of(node, Keeping)), Keeping)
+
+
+def card(connection: Connection) -> Card:
+    """The company's card; an empty one before `hub init`."""
+    return _CARD.one(connection) or Card()
+
+
+def keeping(connection: Connection) -> Keeping:
+    """What was decided about keeping."""
+    return _KEEPING.one(connection) or Keeping()
+
+
 _KEY_SETS: Final[Query[tuple[int, str]]] = Query(
     select(key_sets.c.version, key_sets.c.jws).where(key_sets.c.node_id == bindparam("node_id")),
     pair,

@@ -73,6 +73,13 @@ node = Table(
     Column("instance", String(32)),  # the keys directory it last worked with: another after restore
     Column("run_began_at", Instant),
     Column("held_at", Instant),  # restored then: mail and desks wait; null: nothing is held
+    # how requesters reach us beside their page; empty: not told
+    Column("phone", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("hours", Text, nullable=False, server_default=""),
+    # what an administrator decided in the console; null: as the settings say
+    Column("keep_data_days", Integer),
+    Column("keep_letters_days", Integer),
 )
 
 key_sets = Table(

@@ -178,6 +178,10 @@ SAID = {
     "POST /agents/{agent}/enable": "admin",
     "GET /tokens": "admin",
     "DELETE /tokens/{token}": "admin",
+    "GET /company": "admin",
+    "PUT /company": "admin",
+    "GET /retention": "admin",
+    "PUT /retention": "admin",
     "GET /openapi.json": None,
 }
 

@@ -14,6 +14,7 @@ from hub.console.pages.ticket import ticket_id
 from hub.domain.permission import Permission
 from hub.errors import HubError, NotFound
 from hub.i18n import gettext as _
+from hub.queries import company
 from hub.queries import guests as shown
 
 _PER_MINUTE: Final = 60  # by one caller: a guess costs time, 256 bits cost all of it
@@ -36,7 +37,8 @@ async def _page(visit: Visit, error: HubError | None = None) -> Answer:
         return Shown("guest_ended.html", {"error": ended}, 404)
     ticket = await visit.hub.db.read(lambda connection: shown.show(connection, guest.ticket_id))
     template = "guest_rate.html" if guest.purpose is Purpose.RATE else "guest.html"
-    facts = {"ticket": ticket, "token": visit.param("token"), "error": error}
+    card = await visit.hub.db.read(company.card)
+    facts = {"ticket": ticket, "token": visit.param("token"), "card": card, "error": error}
     return Shown(template, facts, 200 if error is None else 422)
 
 

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from hub.actions import invitations
-from hub.console.door import Answer, Shown, Visit, page_for
+from hub.actions import company, invitations
+from hub.actions.company import CardWish
+from hub.console.door import Answer, Redirect, Shown, Toast, Visit, page_for
 from hub.domain.permission import Permission
+from hub.errors import HubError, Refused
 from hub.i18n import gettext as _
 from hub.protocol.versions import SUPPORTED
 from hub.queries import checkup, deliveries, progress
+from hub.queries import company as company_views
 from hub.queries import limits as limit_views
+from hub.queries.company import CardView
 
 _DISK_BAD: Final = 100 * 1024**2
 _DISK_LOW: Final = 1024**3
@@ -122,17 +126,41 @@ async def _limits(visit: Visit) -> Answer:
 
 
 async def _identity(visit: Visit) -> Answer:
+    return await _company(visit)
+
+
+async def _company(visit: Visit, error: HubError | None = None) -> Shown:
+    card: CardView | CardWish = await visit.hub.db.read(company_views.card)
+    if error is not None:
+        card = await _said(visit)
     facts = {
+        "card": card,
+        "error": error,
         "key": invitations.fingerprint(visit.hub.account.node_id),
         "data": str(visit.context.settings.data),
         "versions": ", ".join(SUPPORTED),
         "try_out": visit.hub.try_out,
     }
-    return Shown("node.html", facts)
+    return Shown("node.html", facts, 200 if error is None else 422)
+
+
+async def _said(visit: Visit) -> CardWish:
+    return CardWish(*[await visit.word(name) for name in ("phone", "email", "hours")])
+
+
+async def _change(visit: Visit) -> Answer:
+    try:
+        await company.change_card(visit.hub, visit.actor, await _said(visit))
+    except Refused as error:
+        if error.code == "not_yours":
+            raise
+        return await _company(visit, error)
+    return Redirect(visit.context.renderer.url("node"), Toast(_("Saved.")))
 
 
 PAGES: Final = (
     page_for(Permission.ADMIN)("node", "GET", "/settings/node", _identity),
+    page_for(Permission.ADMIN)("change_company", "POST", "/settings/node", _change),
     page_for(Permission.HEALTH_READ)("health", "GET", "/settings/health", _health),
     page_for(Permission.HEALTH_READ)("limits", "GET", "/settings/limits", _limits),
 )

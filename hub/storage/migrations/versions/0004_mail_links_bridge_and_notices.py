@@ -335,6 +335,13 @@ def upgrade() -> None:
             sa.Column("kind", sa.String(length=8), server_default="node", nullable=False)
         )
 
+    with op.batch_alter_table("node", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("phone", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("email", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("hours", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("keep_data_days", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("keep_letters_days", sa.Integer(), nullable=True))
+
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.add_column(sa.Column("said_id", sa.String(length=36), nullable=True))
         batch_op.create_index("ix_posts_said_id", ["said_id"], unique=False)
@@ -345,6 +352,13 @@ def downgrade() -> None:
     with op.batch_alter_table("posts", schema=None) as batch_op:
         batch_op.drop_index("ix_posts_said_id")
         batch_op.drop_column("said_id")
+
+    with op.batch_alter_table("node", schema=None) as batch_op:
+        batch_op.drop_column("keep_letters_days")
+        batch_op.drop_column("keep_data_days")
+        batch_op.drop_column("hours")
+        batch_op.drop_column("email")
+        batch_op.drop_column("phone")
 
     with op.batch_alter_table("links", schema=None) as batch_op:
         batch_op.drop_column("kind")
