@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
+
+from tests.kit.console import Console
 
 AXE = Path(__file__).parents[1] / "console" / "axe" / "axe.min.js"
 CHROMIUM = Path("/usr/bin/chromium")
@@ -61,3 +68,42 @@ def no_outside_requests(watched: Watched, *urls: str) -> None:
 def no_complaints(watched: Watched) -> None:
     """Assert that nothing broke, and the policy of the page stopped nothing."""
     assert not watched.complaints, watched.complaints
+
+
+Visitor = tuple[Any, Watched]
+NewVisitor = Callable[..., Awaitable[Visitor]]
+
+
+@contextlib.asynccontextmanager
+async def a_browser() -> AsyncIterator[NewVisitor]:
+    """What opens a browser of somebody's own on a console; the test is skipped without one."""
+    if not CHROMIUM.exists():
+        if os.environ.get("HUB_REQUIRE_BROWSER"):
+            pytest.fail(f"{NO_BROWSER}, and HUB_REQUIRE_BROWSER is set")
+        pytest.skip(NO_BROWSER)
+    from playwright.async_api import async_playwright
+
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"]
+        )
+
+        async def visit(
+            console: Console, role: str = "", *, language: str = "ru", **options: Any
+        ) -> Visitor:
+            context = await chromium.new_context(
+                base_url=console.url,
+                locale=language,
+                viewport=options.pop("viewport", DESKTOP),
+                **options,
+            )
+            context.set_default_timeout(10_000)
+            if role:
+                _actor, token = await console.enter(role)
+                cookie = {"name": console.cookie, "value": token, "url": console.url}
+                await context.add_cookies([cookie])
+            page = await context.new_page()
+            return page, watch(page)
+
+        yield visit
+        await chromium.close()
