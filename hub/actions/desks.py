@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from hub.actions import outgoing, permits, pulling, pushing
+from hub.actions import (
+    desk_events,
+    desk_gaps,
+    desk_pairs,
+    desk_taking,
+    outgoing,
+    permits,
+    pulling,
+    pushing,
+)
 from hub.actions.context import Actor, Hub
 from hub.domain.delivery import backoff
 from hub.domain.desk import DeskRole, PairState, Rules, TheirTicket
@@ -224,7 +233,7 @@ async def replay(hub: Hub, actor: Actor, name: str) -> int:
         for pair in desk_tickets.page(
             tx.connection, found.id, troubled=True, before=None, limit=10_000
         ):
-            pulling.resolved(tx, pair.ticket_id, now)
+            desk_events.resolved(tx, pair.ticket_id, now)
         again = desk_tickets.unpark(tx, found.id) + desks.unpark_looks(tx, found.id)
         _at_once(tx, found)
         audit.append(tx, at=now, actor=actor.ref, event="desk.replayed", desk=name, again=again)
@@ -252,7 +261,7 @@ async def replay_one(
         else:
             pair = desk_tickets.of_ours(tx.connection, found.id, ticket_id)
             again = pair is not None and desk_tickets.unpark_one(tx, pair.id)
-            pulling.resolved(tx, ticket_id, now)
+            desk_events.resolved(tx, ticket_id, now)
         if not again:
             raise NotFound("not_found", "Nothing waits there.")
         tx.wake(TOPIC)
@@ -307,9 +316,9 @@ async def join(
             raise Conflict(
                 "already_there", "Ticket {number} is on this desk already.", number=ticket.number
             )
-        pair = pulling.join_in(tx, hub, found.id, ticket, there, now)
+        pair = desk_pairs.join_in(tx, hub, found.id, ticket, there, now)
         pushing.already_there(tx, pair, now)
-        pulling.known_there(tx, pair, there, now)
+        desk_pairs.known_there(tx, pair, there, now)
         audit.append(
             tx, at=now, actor=actor.ref, event="desk.joined", desk=name, ticket=ticket.number,
             there=there.number or there.id,
@@ -330,7 +339,7 @@ async def cut(hub: Hub, actor: Actor, name: str, ticket_id: TicketId) -> None:
         if pair is None:
             raise NotFound("not_found", "This ticket is not on this desk.")
         desk_tickets.change(tx, pair.id, state=PairState.CUT, next_at=None)
-        pulling.resolved(tx, ticket_id, now)
+        desk_events.resolved(tx, ticket_id, now)
         audit.append(tx, at=now, actor=actor.ref, event="desk.cut", desk=name, ticket=ticket_id)
 
     await hub.db.write(transaction)
@@ -371,9 +380,9 @@ class Rehearsal:
     """What would become of a ticket over there."""
 
     ours: Ticket | None  # as it would be afterwards; None: it would not become one of ours
-    taken: pulling.Taken | None
+    taken: desk_taking.Taken | None
     files: tuple[str, ...]  # names of those that would be fetched
-    steps: tuple[pushing.Step, ...]  # what would be written over there
+    steps: tuple[desk_gaps.Step, ...]  # what would be written over there
 
 
 class _Rehearsed(Exception):  # noqa: N818 - what happened
@@ -396,7 +405,7 @@ async def rehearse(
         if taken is None:
             raise _Rehearsed(Rehearsal(None, None, (), ()))
         ours = tickets.get(tx.connection, taken.ticket_id)
-        work = pushing.look_in(tx.connection, hub, rules, taken.pair_id, notes=notes)
+        work = desk_gaps.look_in(tx.connection, hub, rules, taken.pair_id, notes=notes)
         steps = () if work is None else work.steps
         raise _Rehearsed(Rehearsal(ours, taken, names, steps))
 

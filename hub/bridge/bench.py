@@ -32,8 +32,8 @@ from hub.actions.desk_bench import (
     Unknown,
     Written,
 )
+from hub.actions.desk_gaps import Make, Say, Step, Tell
 from hub.actions.desks import Rehearsal
-from hub.actions.pushing import Make, Say, Step, Tell
 from hub.bridge import files, pull
 from hub.bridge.host import DeskHost, WorkingDesk
 from hub.bridge.mapping import new_ticket, text_of, theirs

@@ -20,7 +20,7 @@ from connectors.contract import (
     NewComment,
     NewTicket,
 )
-from hub.actions.pushing import Make, Say, Tell
+from hub.actions.desk_gaps import Make, Say, Tell
 from hub.domain.agreement import DisclosureClass
 from hub.domain.desk import TheirComment, TheirFile, TheirTicket
 from hub.domain.disclosure import LABELS

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from connectors.contract import DeskError, Gone, Page, Unavailable
 from connectors.contract import Refused as DeskRefused
-from hub.actions import desks, pulling
-from hub.actions.pulling import Taken
+from hub.actions import desk_events, desks, pulling
+from hub.actions.desk_taking import Taken
 from hub.bridge.host import DeskHost, WorkingDesk, fetched, reason
 from hub.bridge.mapping import print_of, theirs
 from hub.domain.desk import TheirTicket
@@ -47,9 +47,9 @@ async def take_page(
         if taken is not None:
             done.append(taken)
     for external_id in page.gone:
-        await pulling.gone(host.hub, at.id, at.rules, external_id)
+        await desk_events.gone(host.hub, at.id, at.rules, external_id)
     for failed in page.failed:
-        await pulling.unreadable(host.hub, at.id, failed.id, reason(failed.error))
+        await desk_events.unreadable(host.hub, at.id, failed.id, reason(failed.error))
     return done
 
 
@@ -59,7 +59,7 @@ async def _alone(host: DeskHost, at: WorkingDesk, there: TheirTicket) -> Taken |
         return await take(host, at, there)
     except (DeskError, HubError) as error:
         _log.warning("not taken over", desk=at.desk.name, ticket=there.id, code=error.code)
-        await pulling.unreadable(host.hub, at.id, there.id, reason(error))
+        await desk_events.unreadable(host.hub, at.id, there.id, reason(error))
         return None
 
 
@@ -80,13 +80,13 @@ async def look(host: DeskHost, at: WorkingDesk) -> None:
             found = await at.connector.fetch(one.external_id)
             await take(host, at, theirs(found))
         except Gone:
-            await pulling.gone(host.hub, at.id, at.rules, one.external_id)
+            await desk_events.gone(host.hub, at.id, at.rules, one.external_id)
         except Unavailable as error:
             if error.after is not None:
                 raise  # it asks for a pause, whatever we want to know
-            await pulling.unreadable(host.hub, at.id, one.external_id, reason(error))
+            await desk_events.unreadable(host.hub, at.id, one.external_id, reason(error))
         except (DeskRefused, HubError) as error:
-            await pulling.unreadable(host.hub, at.id, one.external_id, reason(error))
+            await desk_events.unreadable(host.hub, at.id, one.external_id, reason(error))
         else:
             await desks.looked(host.hub, one)
 

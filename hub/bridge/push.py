@@ -24,8 +24,8 @@ from connectors.contract import (
     Untrusted,
 )
 from connectors.contract import Refused as DeskRefused
-from hub.actions import pushing
-from hub.actions.pushing import Make, Put, Say, Step, Tell, Work
+from hub.actions import desk_gaps, pushing
+from hub.actions.desk_gaps import Make, Put, Say, Step, Tell, Work
 from hub.bridge import pull
 from hub.bridge.host import DeskHost, WorkingDesk, reason
 from hub.bridge.mapping import change, new_comment, new_ticket, text_of, theirs
@@ -81,7 +81,7 @@ async def _tell(host: DeskHost, at: WorkingDesk, pair_id: Any) -> None:
     private = at.connector.capabilities.private_comments
     fresh = False
     for _ in range(STEPS_AT_ONCE):
-        work = await pushing.look(host.hub, at.rules, pair_id, notes=private)
+        work = await desk_gaps.look(host.hub, at.rules, pair_id, notes=private)
         if work is None:
             return
         steps = [one for one in work.steps if _can(at, one)]
