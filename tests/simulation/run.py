@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import sys
 import tempfile
 import time
@@ -13,11 +14,12 @@ from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from hub import logs
 from tests.simulation.faults import PASSED_HERE
 from tests.simulation.shrink import shrink
-from tests.simulation.world import World
+from tests.simulation.world import NAMES, World
 
 STEPS = 100
 
@@ -83,27 +85,57 @@ def one(seed: int, steps: int) -> Outcome:
     )
 
 
-def shortest(seed: int, steps: int) -> str:
-    """The trace of the shortest run found that fails like this seed."""
+def kind(error: BaseException) -> frozenset[str]:
+    """What went wrong, without whom and when it met: two runs that fail alike have the same.
 
-    async def fails(kept: frozenset[int], without: frozenset[str]) -> bool:
-        try:
-            await live(seed, steps, leave_out=frozenset(range(steps)) - kept, without=without)
-        except Exception:  # noqa: BLE001 - any failure counts
-            return True
-        return False
+    Of a failed check the sentences it found, of an error its type and the line it came from. Names,
+    ids, numbers and quoted words differ from run to run and are left out.
+    """
+    if isinstance(error, AssertionError):
+        return frozenset(_VARIABLE.sub("…", line) for line in str(error).splitlines() if line)
+    frames = traceback.extract_tb(error.__traceback__)
+    where = [f"{Path(one.filename).name}:{one.name}" for one in frames[-1:]]
+    return frozenset({f"{type(error).__name__} in {where}"})
 
-    async def body() -> str:
-        left = await shrink(steps, fails)
+
+_VARIABLE: Final = re.compile(
+    r"""(?x)
+    (?: '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" | [\[{(][^\]})]*[\]})]  # quoted, or a list
+    | \b[a-z]{3}_[0-9a-f]{32}\b | [\w.:+-]*\d[\w.:+-]*                     # ids and numbers
+    | (?: %s )
+    )"""
+    % "|".join(NAMES)
+)
+
+
+async def shortest(seed: int, steps: int) -> str:
+    """The trace of the shortest run found that fails like this seed: with nothing else wrong."""
+
+    async def failure(kept: frozenset[int], without: frozenset[str]) -> Exception | None:
+        out = frozenset(range(steps)) - kept
         try:
-            out = frozenset(range(steps)) - left.steps
-            await live(seed, steps, leave_out=out, without=left.without)
-        except Exception as error:  # noqa: BLE001 - shown, not handled
-            notes = "\n".join(getattr(error, "__notes__", []))
-            return f"{len(left.steps)} steps are enough ({left.runs} runs):\n{notes}\n{error}"
+            await live(seed, steps, leave_out=out, without=without)
+        except Exception as error:  # noqa: BLE001 - what is looked for
+            return error
+        return None
+
+    first = await failure(frozenset(range(steps)), frozenset())
+    if first is None:
         return "it did not fail again"
+    wanted = kind(first)
 
-    return asyncio.run(body())
+    async def fails_alike(kept: frozenset[int], without: frozenset[str]) -> bool:
+        error = await failure(kept, without)
+        # Less of the same is a shorter story; anything besides would be another one.
+        return error is not None and bool(found := kind(error)) and found <= wanted
+
+    left = await shrink(steps, fails_alike)
+    error = await failure(left.steps, left.without)
+    notes = "\n".join(getattr(error, "__notes__", []))
+    return (
+        f"{len(left.steps)} of {steps} steps are enough ({left.runs} runs), without "
+        f"{sorted(left.without)}:\n{notes}\n{error}"
+    )
 
 
 def main() -> int:
@@ -131,7 +163,10 @@ def main() -> int:
             total.refused += outcome.refused
     if failed and arguments.shrink:
         logs.set_up("console", "critical")
-        print(f"seed {failed[0]}: {shortest(failed[0], arguments.steps)}", file=sys.stderr)
+        print(
+            f"seed {failed[0]}: {asyncio.run(shortest(failed[0], arguments.steps))}",
+            file=sys.stderr,
+        )
     took = time.monotonic() - started
     print(f"{len(seeds)} schedules, {len(failed)} failed {failed[:20]}, {took:.0f} s")
     print(f"{total.said} comments acknowledged, {total.calls} calls, {total.refused} lies refused")
