@@ -6,6 +6,7 @@ the reader's language where it is shown.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from enum import StrEnum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -134,6 +135,9 @@ def _with_everywhere(command: click.Command) -> click.Command:
     return command
 
 
+_DASHED_KEY: Final = re.compile(r"-[A-Za-z0-9_-]{42}")  # a thumbprint, as keys are named by
+
+
 class Verb(click.Command):
     """A command: what it does, then examples, then options."""
 
@@ -141,6 +145,13 @@ class Verb(click.Command):
         super().__init__(name, **how)
         self.examples = tuple(examples)
         _with_everywhere(self)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; but the name of a key is no option, though it may begin with a dash."""
+        if "--" not in args and any(one.name == "kid" for one in self.params):
+            names = [one for one in args if _DASHED_KEY.fullmatch(one)]
+            args = [*(one for one in args if one not in names), "--", *names]
+        return super().parse_args(ctx, args)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The help in the reader's language, with examples first."""
