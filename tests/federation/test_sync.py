@@ -14,11 +14,15 @@ from hub.actions import deliveries, handoffs, links, peers, syncing, tickets
 from hub.actions.handoffs import OfferHandoff
 from hub.domain.delivery import DeliveryState
 from hub.errors import Conflict, HubError
+from hub.federation.door import Call, Reply
 from hub.federation.sync import _Session, synchronize
 from hub.protocol.signing import SealedMessage
 from hub.protocol.sync import NewEpoch, Place
 from hub.storage import audit, inbox, outbox, streams
+from hub.storage import deliveries as failing
+from hub.storage.database import Tx
 from hub.storage.links import LinkState
+from hub.storage.links import change as change_link
 from hub.storage.links import get as get_link
 from tests.conftest import NewDatabase
 from tests.kit.fake_peer import Answered, FakePeer
@@ -345,6 +349,41 @@ async def test_a_peer_that_was_away_is_asked_as_soon_as_it_calls(pair: Pair) -> 
     assert not (await pair.stream()).synced  # it is waiting
     await pair.sync()
     await pair.settle()
+    assert (await pair.stream()).synced
+
+
+async def test_a_link_that_came_to_nothing_meanwhile_is_not_asked_about(pair: Pair) -> None:
+    """Whoever saw it due a moment ago finds it void, as a handshake that failed leaves it."""
+    await pair.restart()
+    asked = len(pair.b.calls)
+
+    def void(tx: Tx) -> None:
+        change_link(tx, pair.b.link_id, state=LinkState.VOID)
+
+    await pair.a.hub.db.write(void)
+    assert not await synchronize(pair.a.hub, pair.a.transport, pair.b.link_id)
+    assert len(pair.b.calls) == asked
+
+
+async def test_an_answer_signed_at_another_time_says_that_the_clocks_differ(pair: Pair) -> None:
+    """People have to be told what to mend, not that the partner's node is not itself."""
+
+    def late(call: Call) -> Reply | None:
+        if not call.target.endswith("/sync"):
+            return None
+        pair.network.clock.advance(minutes=-10)
+        said = pair.b.reply(call, 200, pair.b.take_sync(call))
+        pair.network.clock.advance(minutes=10)
+        return said
+
+    pair.b.script = late
+    await pair.restart()
+    await pair.settle()
+    how = await pair.a.hub.db.read(lambda c: failing.get(c, pair.b.link_id))
+    assert (how.last_error or "").startswith("clock_skew")
+    assert not (await pair.stream()).synced
+    pair.b.script = lambda _call: None
+    await pair.network.run_for(minutes=5)
     assert (await pair.stream()).synced
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hub.actions import amendments, handoffs
+from hub.actions import amendments, deliveries, handoffs, incoming
 from hub.actions.handoffs import OfferHandoff
 from hub.domain.agreement import Offer
 from hub.errors import Refused
@@ -90,6 +90,42 @@ async def test_a_proposal_is_seen_and_accepted_and_then_holds(network: Story) ->
     under = await written_under(vendor, partner)
     assert under == [1] * (amended + 1) + [2] * (len(under) - amended - 1)
     assert mine.revisions[1].out_from in {None, amended + 2}
+
+
+async def test_what_is_said_under_terms_we_failed_to_take_in_waits_and_is_not_refused(
+    network: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Партнёр прав: по новым условиям пишет он, а споткнулись мы."""
+    vendor, partner = await network.linked("Касса-Сервис", "Мастер-Юг")
+    ticket = await vendor.new_ticket("Течёт витрина")
+    work = await vendor.hand_off(ticket, to=partner)
+    await partner.accept(work)
+    await propose(vendor, partner, ONE_OPEN)
+    right = incoming.AT_PLACE["link.amended"]
+
+    def breaks(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setitem(incoming.AT_PLACE, "link.amended", breaks)
+    await agree(partner, vendor)
+    await network.pass_time(minutes=5)
+    assert "message_parked" in await vendor.alarms()
+    await partner.say(work, "Выезжаю")
+    await network.pass_time(minutes=5)
+    assert await ticket.texts() == []
+    assert await partner.alarms() == set()
+    link = await the_link(vendor, partner)
+    (parked,) = [
+        row
+        for row in await vendor.look(lambda c: inbox.log_from(c, link, 1, 1000))
+        if row.state == "parked"
+    ]
+    monkeypatch.setitem(incoming.AT_PLACE, "link.amended", right)
+    await vendor._do(deliveries.replay(vendor.hub, vendor.dispatcher, parked.id))
+    await network.pass_time(minutes=5)
+    assert await ticket.texts() == ["Выезжаю"]
+    assert (await seen(vendor, partner)).revision == 2
+    assert "message_parked" not in await vendor.alarms()
 
 
 async def test_a_refused_proposal_changes_nothing(network: Story) -> None:
