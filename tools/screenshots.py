@@ -13,25 +13,30 @@ import asyncio
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from hub import app
 from hub.actions import (
     amendments,
     comments,
     directories,
+    erasures,
     guests,
     handoffs,
     holding,
     invitations,
+    letters,
+    notices,
     personal,
     teams,
     tickets,
     webhooks,
 )
+from hub.actions import desks as desk_acts
 from hub.actions.comments import AddComment
 from hub.actions.context import Actor
 from hub.actions.directories import AssetWish, ContactWish, CustomerWish, FieldWish, SiteWish
@@ -41,10 +46,15 @@ from hub.actions.tickets import NewTicket
 from hub.console.routes import PAGES
 from hub.domain.agreement import AsPrincipal, Offer
 from hub.domain.comment import Visibility
+from hub.domain.desk import DeskRole
 from hub.domain.handoff import Act
+from hub.domain.notice import Kind
 from hub.domain.ticket import Asset, Contact, Priority, Requester, Site, Ticket
 from hub.ids import AgentId
 from hub.queries import deliveries
+from hub.workers.desks import Desks
+from tests.bridge.foreign import World
+from tests.connectors.simulators.redmine import Redmine
 from tests.kit.browsing import CHROMIUM, DESKTOP, PHONE, watch
 from tests.kit.console import Console
 from tests.kit.network import Company, Network
@@ -80,7 +90,11 @@ async def _world(root: Path) -> tuple[Network, Console, str, dict[str, str]]:
     to_other = await ours.link_to("Ромашка")
     made = await tickets.create(hub, who, NewTicket(title="Касса не видит весы"))
     await handoffs.offer(hub, who, OfferHandoff(made.id, to_other))
-    console = await Console.serve(ours)
+    desks = World()
+    console = await Console.serve(ours, desks)
+    await _a_desk(ours, desks)
+    letter = await letters.take(hub, "help@plus.example", "imap:1", _a_letter())
+    await erasures.hold(hub, who, made.id, "Спор об оплате до решения суда")
     admin, token = await console.enter("admin", "Ольга Серова")
     visit = await _a_visit(ours, admin)
     held = await tickets.create(hub, who, NewTicket(title="Терминал не включается"))
@@ -94,6 +108,9 @@ async def _world(root: Path) -> tuple[Network, Console, str, dict[str, str]]:
         "ticket": visit.number,
         "number": visit.number,
         "token": guest,
+        "letter": str(letter),
+        "desk": "bank",
+        "leaving_notices.token": notices.leaving(hub, admin.ref, [Kind.ACCEPTANCE]),
     }
     return network, console, token, samples
 
@@ -124,6 +141,36 @@ async def _a_visit(company: Company, engineer: Actor) -> Ticket:
     ):
         await comments.add(hub, who, AddComment(made.id, text, visibility))
     return made
+
+
+async def _a_desk(company: Company, world: World) -> None:
+    """A customer's desk at work: one ticket came, one cannot be read, one word is unknown."""
+    hub, who, sim = company.hub, company.dispatcher, Redmine()
+    sim.clock = hub.clock
+    world.desks.append(sim)
+    bench = app.desk_bench(hub, company.settings, world)  # type: ignore[arg-type]
+    await bench.begin(who, "redmine", "bank", "Банк «Север»", DeskRole.CUSTOMER)
+    said = {f"settings.{name}": value for name, value in sim.settings.items()}
+    seal = (await bench.draft(who, "bank")).seal
+    await bench.fill_in(who, "bank", seal, {**said, "settings.url": sim.base})
+    await desk_acts.keep_secret(hub, who, "bank", "api_key", sim.secrets["api_key"])
+    await bench.publish(who, "bank")
+    await desk_acts.enable(hub, who, "bank")
+    await bench.begin(who, "zendesk", "north", "Север", DeskRole.VENDOR)
+    work = Desks(hub, app.desk_host(hub, world), wait=True)  # type: ignore[arg-type]
+    await work.turn()  # reading begins with this moment
+    for title in ("Касса 7 не печатает", "Терминал в зале", "Не открывается смена"):
+        there = await sim.open_ticket(title, "Просим приехать сегодня.")
+    await sim.strange("1")
+    await sim.spoil(there)
+    hub.clock.advance(seconds=90)  # type: ignore[attr-defined]
+    for _ in range(4):
+        await work.turn()
+
+
+async def _a_letter() -> AsyncIterator[bytes]:
+    yield b"From: anna@kolos.example\r\nTo: help@plus.example\r\nSubject: "
+    yield "Касса\r\n\r\nНе печатает чеки.\r\n".encode()
 
 
 async def _directories(company: Company) -> dict[str, str]:
@@ -199,7 +246,12 @@ async def _each(
     wrong = 0
     cookie = {"name": console.cookie, "value": token, "url": console.url}
     for page in PAGES:
-        path = _path(page.path, samples)
+        own = {
+            name.partition(".")[2]: value
+            for name, value in samples.items()
+            if name.startswith(f"{page.name}.")
+        }
+        path = _path(page.path, {**samples, **own})
         if page.method != "GET" or page.name in NO_PICTURE or not only.search(page.name):
             continue
         if path is None:

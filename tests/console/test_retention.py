@@ -105,7 +105,7 @@ async def test_a_held_ticket_keeps_everything_until_the_hold_is_lifted(
     else:
         raise AssertionError("a held ticket was erased")
     await page.click("form[action$='/release'] button")
-    await page.locator("text=снято").first.wait_for()
+    await page.locator("text=снят").first.wait_for()
     await erasures.erase(hub, who, ticket.id, "По просьбе")
     assert [one["reason"] for one in await events(console.company, "ticket.held")] == [
         "Суд до декабря"

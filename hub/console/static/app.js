@@ -130,5 +130,10 @@
     else if (opener) document.getElementById(opener.dataset.open)?.showModal();
   });
 
-  document.addEventListener('DOMContentLoaded', mindAll);
+  document.addEventListener('DOMContentLoaded', () => {
+    mindAll();
+    // On a phone the menu of the settings is one line: where one is must be in sight.
+    const here = document.querySelector('.settings-menu [aria-current]');
+    if (here) here.parentElement.scrollLeft = here.offsetLeft - 40;
+  });
 })();
