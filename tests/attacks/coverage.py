@@ -34,6 +34,7 @@ _REQUESTS = "attacks/test_server_side_requests.py::test_"
 _TALK = "mail/test_conversations.py::test_"
 _SEND = "mail/test_sending.py::test_"
 _READ = "mail/test_reading.py::test_"
+_HOLES = "mail/test_python_holes.py::test_"
 _MAIL = "mail/test_attacks_by_letter.py::test_"
 _MAIL_DOOR = "mail/test_doors_and_commands.py::test_"
 _SYNC = "attacks/test_sync_incidents.py::test_"
@@ -373,9 +374,19 @@ FAMILIES: dict[str, Family] = {
             f"{_SEND}nothing_in_a_text_becomes_a_header",
             f"{_SEND}an_address_that_is_none_gets_no_letter",
             f"{_SEND}no_subject_of_a_stranger_adds_a_line_to_what_smtp_gets",
+            f"{_HOLES}a_line_smuggled_into_a_letter_is_in_no_letter_of_ours",
+            f"{_HOLES}nor_in_the_letters_to_a_partner",
+            "mail/test_mail_partners.py::test_a_title_full_of_header_lines_makes_no_header",
         ),
     ),
-    "D9": Family("tricks in From", 15, (f"{_READ}from_with_a_trick_in_it_has_no_author",)),
+    "D9": Family(
+        "tricks in From",
+        15,
+        (
+            f"{_READ}from_with_a_trick_in_it_has_no_author",
+            f"{_HOLES}an_author_that_can_be_read_in_two_ways_is_nobody",
+        ),
+    ),
     "D10": Family(
         "wrong ends of data", 6, (f"{_MAIL_DOOR}a_wrong_end_of_data_makes_no_second_letter",)
     ),

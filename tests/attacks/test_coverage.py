@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.attacks.coverage import FAMILIES, Family
+from tools import mail_attacks
 
 TESTS = Path(__file__).parents[1]
 IDS = [*(f"A{n}" for n in range(1, 18)), *(f"B{n}" for n in range(1, 13)), "C",
@@ -36,6 +37,10 @@ def test_every_test_that_is_named_exists(family: str) -> None:
     for named in one.shown:
         file, _, function = named.partition("::")
         assert function in _functions(file), named
+
+
+def test_the_page_of_attacks_by_letter_says_what_the_table_says() -> None:
+    assert mail_attacks.main(["--check"]) == 0, "python -m tools.mail_attacks"
 
 
 def _inputs(named: str) -> int:
