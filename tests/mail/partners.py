@@ -36,6 +36,18 @@ WORDS = {
     "agree": "Согласиться",
     "refuse": "Отклонить",
 }
+ENGLISH = {
+    "accept": "Accept",
+    "decline": "Decline",
+    "on_the_way": "On the way",
+    "on_site": "On site",
+    "done": "Done",
+    "eta": "New time of arrival",
+    "hand_back": "Give back",
+    "erased": "We have deleted it",
+    "agree": "Agree",
+    "refuse": "Refuse",
+}
 
 
 @dataclass
@@ -46,6 +58,7 @@ class MailPartner:
     link_id: str
     console: Console
     browser: Person
+    language: str = "ru"  # in which it is written to
     _written: int = field(default=0)
 
     async def settles(self) -> None:
@@ -85,7 +98,8 @@ class MailPartner:
     def button(self, act: str, letter: Taken | None = None) -> str:
         """The path behind a link of the newest letter, the same in both of its forms."""
         newest = letter or self.letters[-1]
-        (plain,) = re.findall(rf"^{WORDS[act]}: (http\S+)\s*$", newest.text(), re.MULTILINE)
+        word = WORDS[act] if self.language == "ru" else ENGLISH[act]
+        (plain,) = re.findall(rf"^{word}: (http\S+)\s*$", newest.text(), re.MULTILINE)
         page = html.unescape(newest.text("html"))
         assert f'href="{plain}"' in page
         return urlsplit(plain).path
@@ -163,15 +177,15 @@ class MailPartner:
 
 
 @asynccontextmanager
-async def a_mail_partner(desk: Desk) -> AsyncIterator[MailPartner]:
+async def a_mail_partner(desk: Desk, language: str = "ru") -> AsyncIterator[MailPartner]:
     """A partner with which the company works by mail."""
     hub = desk.hub
     await correspondence.opened(hub, [HELP])
     link = await mail_links.invite(
-        hub, desk.company.dispatcher, PARTNER, name="Мастер-Юг", language="ru"
+        hub, desk.company.dispatcher, PARTNER, name="Мастер-Юг", language=language
     )
     console = await Console.serve(desk.company)
-    made = MailPartner(desk, link.id, console, console.stranger())
+    made = MailPartner(desk, link.id, console, console.stranger(), language)
     try:
         yield made
     finally:
