@@ -98,7 +98,7 @@ class Bench:
 
     def kinds(self) -> tuple[DeskKind, ...]:
         """See DeskBench."""
-        return tuple(DeskKind(one.name, one.title, one.tried) for one in self._templates())
+        return tuple(DeskKind(one.name, _(one.title), one.tried) for one in self._templates())
 
     async def begin(
         self, actor: Actor, kind: str, name: str, company: str, role: DeskRole
@@ -139,11 +139,8 @@ class Bench:
             description,
             files.seal(settings, description),
             {one: said[one] for one in _FORM if one in said},
-            tuple(
-                Asked(one.name, one.label, one.kind, one.hint, filled.get(one.name))
-                for one in asked.settings
-            ),
-            tuple(Asked(one.name, one.label, one.kind, one.hint, None) for one in asked.secrets),
+            tuple(_asked(one, filled.get(one.name)) for one in asked.settings),
+            tuple(_asked(one, None) for one in asked.secrets),
             trouble,
         )
 
@@ -283,6 +280,12 @@ class Bench:
                 return await pull.fill(self._host, at)
         finally:
             await self._host.write_log(at)
+
+
+def _asked(one: Question, value: Any) -> Asked:
+    """In the reader's language: the words of templates we ship stand in the catalogue."""
+    hint = _(one.hint) if one.hint else ""
+    return Asked(one.name, _(one.label), one.kind, hint, value)
 
 
 def _line(one: Finding) -> Line:

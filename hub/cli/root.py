@@ -178,25 +178,31 @@ GRAMMAR: Final[Mapping[str, Entry]] = {
     "connector": Branch(
         N_("Foreign desks: of customers, of contractors, and our own"),
         {
-            "templates": Leaf("hub.cli.connector:templates", N_("Kinds of desks there are")),
-            "new": Leaf("hub.cli.connector:new", N_("Begin a desk from a template")),
-            "secret": Leaf("hub.cli.connector:secret", N_("Keep a secret of a desk")),
-            "check": Leaf("hub.cli.connector:check", N_("What is missing, here and over there")),
-            "test-run": Leaf("hub.cli.connector:test_run", N_("Try it out; changes nothing")),
-            "publish": Leaf("hub.cli.connector:publish", N_("Let the draft work")),
-            "versions": Leaf("hub.cli.connector:versions", N_("What was published")),
-            "rollback": Leaf("hub.cli.connector:rollback", N_("The version before works again")),
+            "templates": Leaf("hub.cli.connector_draft:templates", N_("Kinds of desks there are")),
+            "new": Leaf("hub.cli.connector_draft:new", N_("Begin a desk from a template")),
+            "secret": Leaf("hub.cli.connector_draft:secret", N_("Keep a secret of a desk")),
+            "check": Leaf(
+                "hub.cli.connector_draft:check", N_("What is missing, here and over there")
+            ),
+            "test-run": Leaf("hub.cli.connector_draft:test_run", N_("Try it out; changes nothing")),
+            "publish": Leaf("hub.cli.connector_draft:publish", N_("Let the draft work")),
+            "versions": Leaf("hub.cli.connector_draft:versions", N_("What was published")),
+            "rollback": Leaf(
+                "hub.cli.connector_draft:rollback", N_("The version before works again")
+            ),
             "enable": Leaf("hub.cli.connector:enable", N_("Let tickets go to and fro")),
             "disable": Leaf("hub.cli.connector:disable", N_("Read and write nothing for now")),
             "list": Leaf("hub.cli.connector:list_", N_("All desks and how they do")),
             "show": Leaf("hub.cli.connector:show", N_("One desk, and what waits")),
             "logs": Leaf("hub.cli.connector:logs", N_("Requests to a desk")),
             "replay": Leaf("hub.cli.connector:replay", N_("Try again what waits for a person")),
-            "link": Leaf("hub.cli.connector:link", N_("Tie existing tickets together")),
-            "unlink": Leaf("hub.cli.connector:unlink", N_("Cut a ticket off its desk")),
-            "send": Leaf("hub.cli.connector:send", N_("Have a ticket made over there")),
-            "backfill": Leaf("hub.cli.connector:backfill", N_("Take over what is open there")),
-            "schema": Leaf("hub.cli.connector:schema", N_("The schema of desk.yaml")),
+            "link": Leaf("hub.cli.connector_pairs:link", N_("Tie existing tickets together")),
+            "unlink": Leaf("hub.cli.connector_pairs:unlink", N_("Cut a ticket off its desk")),
+            "send": Leaf("hub.cli.connector_pairs:send", N_("Have a ticket made over there")),
+            "backfill": Leaf(
+                "hub.cli.connector_pairs:backfill", N_("Take over what is open there")
+            ),
+            "schema": Leaf("hub.cli.connector_draft:schema", N_("The schema of desk.yaml")),
         },
     ),
     "config": Branch(
