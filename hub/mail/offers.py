@@ -37,6 +37,7 @@ class Worded:
 
     paragraphs: Sequence[str]
     lines: Sequence[tuple[str, str]]  # what is what, as a table
+    hint: str  # above the links: what they do
     buttons: Sequence[Button]
     footer: str
 
@@ -80,12 +81,11 @@ def worded(facts: Facts, language: str, base_url: str, tokens: Mapping[str, str]
         for act, act_id in facts["acts"]
     ]
     of_terms = what in _OF_TERMS
-    if buttons:
-        paragraphs = [*paragraphs, _(_CHOOSE_TERMS if of_terms else _CHOOSE)]
     footer = _(_BELOW_TERMS if of_terms else _BELOW)
     return Worded(
         paragraphs=paragraphs,
         lines=[(label, text) for label, text in lines if text],
+        hint=_(_CHOOSE_TERMS if of_terms else _CHOOSE) if buttons else "",
         buttons=buttons,
         footer=footer.format(number=facts.get("number", ""), company=facts["from"]),
     )
@@ -203,10 +203,21 @@ def _refused(_facts: Facts, said: Facts, _language: str) -> Said:
     return [begin, _("Please look at the ticket as it stands now and say it once more.")], []
 
 
+_DONE: Final[Mapping[MailAct, str]] = {
+    MailAct.ACCEPT: N_("You took on ticket {number}."),
+    MailAct.DECLINE: N_("You declined ticket {number}."),
+    MailAct.ON_THE_WAY: N_("Ticket {number}: you are on the way."),
+    MailAct.ON_SITE: N_("Ticket {number}: you are on site."),
+    MailAct.DONE: N_("Ticket {number}: the work is done."),
+    MailAct.ETA: N_("Ticket {number}: your new time of arrival is noted."),
+    MailAct.HAND_BACK: N_("You gave ticket {number} back."),
+    MailAct.ERASED: N_("You deleted what you had of ticket {number}."),
+}
+"""What the partner did by a page, as it is confirmed; message ids."""
+
+
 def _noted(facts: Facts, said: Facts, _language: str) -> Said:
-    begin = _("Noted for ticket {number}: {what}.").format(
-        number=facts["number"], what=_(ACTS[MailAct(said["act"])])
-    )
+    begin = _(_DONE[MailAct(said["act"])]).format(number=facts["number"])
     return [begin, str(said["text"])], []
 
 
@@ -299,6 +310,7 @@ def plain(worded_: Worded, marker: str) -> str:
     if worded_.lines:
         parts.append("\n".join(f"{label}: {text}" for label, text in worded_.lines))
     if worded_.buttons:
+        parts.append(worded_.hint)
         parts.append("\n".join(f"{one.text}: {one.url}" for one in worded_.buttons))
     return "\n\n".join([*parts, f"-- \n{worded_.footer}"]) + "\n"
 
@@ -324,7 +336,7 @@ def page(worded_: Worded, marker: str, language: str) -> str:
             f'padding:.7em 1em;border:1px solid #2563eb;border-radius:6px">{shown(one.text)}</a>'
             for one in worded_.buttons
         )
-        body += f"\n<p>{links}</p>"
+        body += f"\n<p>{shown(worded_.hint)}</p>\n<p>{links}</p>"
     return (
         f'<!DOCTYPE html>\n<html lang="{markup.escape(language)}">'
         '<head><meta charset="utf-8"></head>'
