@@ -5,7 +5,7 @@ back to the host as a cursor or goes into the vault. It never sleeps, never retr
 itself and never invents a value: what it cannot say is an error, and errors are sorted by what
 must happen next.
 
-Promises every connector keeps, whatever the desk does (connectors/conformance.py shows them):
+Promises every connector keeps, whatever the desk does (connectors/conformance shows them):
 
 - **Done once.** `create`, `comment` and `attach` look for an earlier attempt's result where there
   may be one, so that a desk that did it and answered 500 ends with one of it, not two.
