@@ -36,8 +36,6 @@ WITHOUT_ACTOR = {
     "handoffs.preview": "looks",
     "tokens.everyone": "looks",
     "desks.find": "looks",
-    "desks.rehearse": "takes back all it did",
-    "desks.secrets": "read for the call that needs them; no door shows them",
     "key_overview.everything": "looks",
     "nodes.first_admin": "the owner of the machine acts",
     "backups.verify": "reads a file of the owner of the machine",
