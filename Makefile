@@ -98,6 +98,7 @@ mutants: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	@$(BIN)/python -m tools.payload_docs
+	@$(BIN)/python -m tools.attack_docs
 	@$(BIN)/python -m tools.state_diagram
 	@$(BIN)/python -m tools.mail_attacks
 

@@ -39,7 +39,7 @@ class NewDeskForm(Form):
     role: DeskRole
 
 
-class DraftForm(Form):
+class DeskDraftForm(Form):
     """Both files of a draft, and which state of them was seen."""
 
     seal: Name
@@ -88,7 +88,7 @@ class PairQuery(Form):
     limit: Limit = 50
 
 
-class CallQuery(Form):
+class DeskCallsQuery(Form):
     """Which requests."""
 
     failed: bool = False
@@ -96,7 +96,7 @@ class CallQuery(Form):
 
 
 @dataclass(frozen=True, slots=True)
-class DraftView:
+class DeskDraftView:
     """A draft as it stands; secrets by name alone."""
 
     settings: str
@@ -108,7 +108,7 @@ class DraftView:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckView:
+class DeskCheckView:
     """What a check found."""
 
     ok: bool
@@ -138,7 +138,7 @@ class FilledView:
 
 
 @dataclass(frozen=True, slots=True)
-class CallView:
+class DeskCallView:
     """One request to a desk, without secrets and bodies."""
 
     at: datetime
@@ -172,22 +172,22 @@ async def _begin(visit: Visit, form: NewDeskForm) -> Effect[DeskId]:
     )
 
 
-async def _draft_view(visit: Visit) -> DraftView:
+async def _draft_view(visit: Visit) -> DeskDraftView:
     name = visit.params["desk"]
     found: Draft = await visit.context.desks.draft(visit.actor, name)
     kept = await visit.hub.db.read(lambda connection: shown.secrets(connection, name))
     asked = [one.name for one in found.secrets]
-    return DraftView(found.settings, found.description, found.seal, found.trouble, asked, kept)
+    return DeskDraftView(found.settings, found.description, found.seal, found.trouble, asked, kept)
 
 
-async def _draft(visit: Visit, form: Nothing) -> DraftView:
+async def _draft(visit: Visit, form: Nothing) -> DeskDraftView:
     return await _draft_view(visit)
 
 
-async def _write(visit: Visit, form: DraftForm) -> Effect[DraftView]:
+async def _write(visit: Visit, form: DeskDraftForm) -> Effect[DeskDraftView]:
     name = visit.params["desk"]
 
-    async def write(_hub: Hub) -> DraftView:
+    async def write(_hub: Hub) -> DeskDraftView:
         await visit.context.desks.write(
             visit.actor, name, form.seal, form.settings, form.description
         )
@@ -207,7 +207,7 @@ async def _secret(visit: Visit, form: SecretForm) -> Effect[None]:
 async def _check(visit: Visit, form: Nothing) -> Effect[list[Line]]:
     return Effect(
         lambda _hub: visit.context.desks.check(visit.actor, visit.params["desk"]),
-        lambda _connection, found: CheckView(
+        lambda _connection, found: DeskCheckView(
             all(one.level != "error" for one in found), list(found)
         ),
         one_transaction=False,
@@ -266,12 +266,12 @@ async def _unreadable(visit: Visit, form: Nothing) -> Page[LookView]:
     return Page(await visit.hub.db.read(lambda connection: shown.unreadable(connection, name)))
 
 
-async def _calls(visit: Visit, form: CallQuery) -> Page[CallView]:
+async def _calls(visit: Visit, form: DeskCallsQuery) -> Page[DeskCallView]:
     name = visit.params["desk"]
 
-    def find(connection: Any) -> list[CallView]:
+    def find(connection: Any) -> list[DeskCallView]:
         return [
-            CallView(one.at, one.method, one.address, one.status, one.took_ms, one.error)
+            DeskCallView(one.at, one.method, one.address, one.status, one.took_ms, one.error)
             for one in shown.calls(connection, name, failed=form.failed, limit=form.limit)
         ]
 
@@ -400,21 +400,22 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
         status=201,
     ),
     _get("getDesk", "/desks/{desk}", "One desk, by name or id", _show, DeskView),
-    _get("getDeskDraft", "/desks/{desk}/draft", "Its draft, as it stands", _draft, DraftView),
+    _get("getDeskDraft", "/desks/{desk}/draft", "Its draft, as it stands", _draft, DeskDraftView),
     Route(
         name="writeDeskDraft",
         method="PUT",
         path="/desks/{desk}/draft",
         scope=Permission.DESKS_WRITE,
         summary="Put both files in the place of the draft with this seal",
-        form=DraftForm,
+        form=DeskDraftForm,
         takes=Takes.JSON,
         handler=_write,
-        answer=DraftView,
+        answer=DeskDraftView,
     ),
     _post("keepDeskSecret", "/secrets", "Keep a secret of the desk, encrypted", _secret, DeskView,
           SecretForm),
-    _post("checkDesk", "/check", "What is missing before the draft can work", _check, CheckView),
+    _post("checkDesk", "/check", "What is missing before the draft can work", _check,
+          DeskCheckView),
     _post("tryDesk", "/trial", "What would become of a ticket over there; changes nothing", _try,
           Trial, TrialForm),
     _post("tryDeskOnAll", "/trial-of-all", "The same of every open one, counted", _try_all,
@@ -442,5 +443,5 @@ ROUTES: Final[tuple[Route[Any], ...]] = (
     _post("replayDesk", "/replay", "Try again what waits: all, or about one ticket", _replay,
           AgainView, ReplayForm),
     _get("listDeskCalls", "/desks/{desk}/calls", "Requests to the desk, newest first", _calls,
-         Page[CallView], CallQuery),
+         Page[DeskCallView], DeskCallsQuery),
 )  # fmt: skip

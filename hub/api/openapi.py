@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, get_args, get_origin
 
@@ -11,12 +11,14 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from hub.api.door import Open, Route, Sends, Takes
+from hub.api.examples import EXAMPLES
 from hub.api.forms import Nothing
 from hub.api.problems import MEDIA_TYPE, TITLES
 from hub.api.views import Page
 from hub.domain.permission import SCOPES
 
 VERSION: Final = "1.0"
+_NAME_MAX: Final = 1000  # as the door takes it
 _REF: Final = "#/components/schemas/{model}"
 _BINARY: Final[dict[str, Any]] = {"application/octet-stream": {}}
 
@@ -154,8 +156,9 @@ def _parameters(route: Route[Any], schemas: Mapping[str, Any]) -> list[dict[str,
             {
                 "name": "name",
                 "in": "query",
-                "description": "of the file, where the body is one file as it is",
-                "schema": {"type": "string", "maxLength": 255},
+                "description": "of the file, where the body is one file as it is; "
+                "what stands behind its first 255 characters is cut off",
+                "schema": {"type": "string", "minLength": 1, "maxLength": _NAME_MAX},
             }
         )
     if route.method != "GET":
@@ -176,6 +179,9 @@ def _parameters(route: Route[Any], schemas: Mapping[str, Any]) -> list[dict[str,
 
 def _body(route: Route[Any]) -> dict[str, Any] | None:
     reference = {"$ref": _REF.format(model=route.form.__name__)}
+    as_json: dict[str, Any] = {"schema": reference}
+    if route.name in EXAMPLES:
+        as_json["example"] = EXAMPLES[route.name]
     parts = {
         "multipart/form-data": {
             "schema": {
@@ -191,12 +197,9 @@ def _body(route: Route[Any]) -> dict[str, Any] | None:
             return None
         case Takes.JSON:
             required = any(one.is_required() for one in route.form.model_fields.values())
-            return {"required": required, "content": {"application/json": {"schema": reference}}}
+            return {"required": required, "content": {"application/json": as_json}}
         case Takes.JSON_OR_PARTS:
-            return {
-                "required": True,
-                "content": {"application/json": {"schema": reference}, **parts},
-            }
+            return {"required": True, "content": {"application/json": as_json, **parts}}
         case Takes.FILES:
             return {"required": True, "content": {**parts, **_BINARY}}
 
@@ -239,13 +242,13 @@ def _reference(answer: Any) -> dict[str, Any]:
 
 def _schemas(routes: Sequence[Route[Any]]) -> dict[str, Any]:
     """Every form and every view; two of one name would be a bug of ours, and fail here."""
-    forms: dict[str, type[BaseModel]] = {route.form.__name__: route.form for route in routes}
-    views = {
-        line.__name__: line
+    forms: dict[str, type[BaseModel]] = _by_name(route.form for route in routes)
+    views = _by_name(
+        line
         for route in routes
         if not isinstance(route.answer, Sends)
         for line in (get_args(route.answer) or (route.answer,))
-    }
+    )
     _, asked = models_json_schema(
         [(form, "validation") for form in forms.values()], ref_template=_REF
     )
@@ -260,6 +263,14 @@ def _schemas(routes: Sequence[Route[Any]]) -> dict[str, Any]:
                 raise AssertionError(f"two different schemas are called {name}")
             found[name] = _tidy(schema)
     return dict(sorted(found.items()))
+
+
+def _by_name(classes: Iterable[type[Any]]) -> dict[str, type[Any]]:
+    found: dict[str, type[Any]] = {}
+    for one in classes:
+        if found.setdefault(one.__name__, one) is not one:
+            raise AssertionError(f"two different classes are called {one.__name__}")
+    return found
 
 
 def _tidy(schema: Any) -> Any:

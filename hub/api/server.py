@@ -284,7 +284,8 @@ def _language(request: web.Request, ours: str) -> str:
 
 def _nothing_here(request: web.Request) -> Refused:
     path = request.rel_url.raw_path
-    allowed = sorted(
+    # Of `/links/by-mail` and `/links/{link}` the first is meant, as where a request is answered.
+    allowed = sorted({route.method for route in ROUTES if route.full_path == path}) or sorted(
         {
             route.method
             for route in ROUTES

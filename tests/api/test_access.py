@@ -15,6 +15,7 @@ import pytest
 
 from hub.actions import agents, tokens
 from hub.api.door import Open, Route, Sends, Takes
+from hub.api.examples import EXAMPLES
 from hub.api.routes import ROUTES
 from hub.domain.permission import SCOPES, within
 from hub.errors import NotFound, Refused, Untrusted
@@ -185,63 +186,7 @@ SAID = {
     "GET /openapi.json": None,
 }
 
-RIGHT: dict[str, dict[str, Any]] = {
-    "changeTicket": {"title": "Другое"},
-    "addComment": {"body": "Слово"},
-    "eraseTicket": {"reason": "По просьбе"},
-    "holdTicket": {"reason": "Спор"},
-    "editComment": {"body": "Другое слово"},
-    "createTicket": {"title": "Не печатает"},
-    "previewHandoff": {"peer": "Никто"},
-    "offerHandoff": {"peer": "Никто"},
-    "pendHandoff": {"reason": "no_access"},
-    "resolveHandoff": {"resolution": "Готово"},
-    "handBackHandoff": {"reason": "Нет людей"},
-    "returnHandoff": {"reason": "Не готово"},
-    "cancelHandoff": {"reason": "Не нужно"},
-    "retractHandoff": {"reason": "Рано"},
-    "askConsentHandoff": {"reason": "Своих нет"},
-    "consentHandoff": {"granted": True},
-    "detachHandoff": {"reason": "Сами"},
-    "planHandoff": {"stage": "в пути"},
-    "rateHandoff": {"score": 5},
-    "replyHandoff": {"text": "Спасибо"},
-    "invite": {"peer": "Мастер-Юг"},
-    "beginMailLink": {"address": "east@east.example"},
-    "dropLetter": {"reason": "Не нужно"},
-    "acceptInvitation": {"code": "txp1.нет"},
-    "proposeAmendment": {"scopes": {}},
-    "skipDelivery": {"reason": "Не нужно"},
-    "tieTickets": {"other": "T-1"},
-    "advanceVisit": {"stage": "on_way"},
-    "tickItem": {"done": True},
-    "saveView": {"name": "Мои", "query": "open=1"},
-    "addMacro": {"name": "Приняли"},
-    "keepDraft": {"body": "Начал"},
-    "addCustomer": {"name": "Продукты"},
-    "changeCustomer": {"name": "Продукты"},
-    "addSite": {"name": "Магазин"},
-    "changeSite": {"name": "Магазин"},
-    "addAsset": {"name": "Касса"},
-    "changeAsset": {"name": "Касса"},
-    "addContact": {"name": "Пётр"},
-    "changeContact": {"name": "Пётр"},
-    "changeMacro": {"name": "Приняли"},
-    "defineField": {"name": "Этаж"},
-    "addTeam": {"name": "Кассы"},
-    "addAgent": {"email": "o@plus.example", "name": "Ольга", "role": "engineer"},
-    "changeAgent": {"name": "Ольга", "role": "engineer"},
-    "changeTeam": {"name": "Кассы"},
-    "seeAlerts": {"alerts": [f"alr_{'0' * 32}"]},
-    "beginDesk": {"kind": "redmine", "name": "x", "company": "Банк", "role": "own_desk"},
-    "writeDeskDraft": {"seal": "x", "settings": "company: x", "description": "desk: x"},
-    "keepDeskSecret": {"secret": "key", "value": "x"},
-    "tryDesk": {"there": "1"},
-    "joinDeskPair": {"ticket": "T-1", "there": "1"},
-    "cutDeskPair": {"ticket": "T-1"},
-    "sendToDesk": {"ticket": "T-1"},
-    "addWebhook": {"url": "https://desk.plus.example/events"},
-}
+RIGHT: dict[str, dict[str, Any]] = {name: dict(body) for name, body in EXAMPLES.items()}
 """A body that can be read, where an empty one cannot."""
 
 UNKNOWN = "0" * 32

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from jsonschema import Draft202012Validator, FormatChecker
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from hub import app
 from hub.api.door import PREFIX, Open, Takes
+from hub.api.examples import EXAMPLES
 from hub.api.routes import ROUTES
 from tests.api.conftest import Desk
 
@@ -54,3 +56,21 @@ async def test_no_form_takes_what_it_does_not_name(desk: Desk) -> None:
     schemas: dict[str, Any] = (await desk.ours.get("/openapi.json"))["components"]["schemas"]
     for route in ROUTES:
         assert schemas.get(route.form.__name__, {}).get("additionalProperties") is False, route.name
+
+
+async def test_whoever_needs_a_body_is_shown_one_that_is_right(desk: Desk) -> None:
+    said = await desk.ours.get("/openapi.json")
+    shown = set()
+    for route in ROUTES:
+        body = said["paths"][route.full_path][route.method.lower()].get("requestBody", {})
+        about = body.get("content", {}).get("application/json")
+        if about is None:
+            continue
+        whole = {**about["schema"], "components": said["components"]}
+        validator = Draft202012Validator(whole, format_checker=FormatChecker())
+        if "example" in about:
+            validator.validate(about["example"])
+            shown.add(route.name)
+        else:
+            assert validator.is_valid({}), f"{route.name}: no example in hub/api/examples.py"
+    assert shown == EXAMPLES.keys()

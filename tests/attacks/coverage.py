@@ -1,7 +1,8 @@
-"""Which test shows which family of attacks: A, B, C, D, X, as the list of advisories names them.
+"""Which test shows which family of attacks: A, B, C, D, E, X, as the list of advisories names them.
 
 A test is named as `file::function` under tests/. `asked` is the least number of inputs;
-tests/attacks/test_coverage.py counts what pytest collects and what the tests' own tables hold.
+tests/attacks/test_coverage.py counts what pytest collects and what the tests' own tables hold;
+`python -m tools.attack_docs` writes docs/reference/attacks.md from this table.
 A part that is not here belongs to what nodes do not have: it names the part of the product.
 """
 
@@ -38,6 +39,12 @@ _HOLES = "mail/test_python_holes.py::test_"
 _MAIL = "mail/test_attacks_by_letter.py::test_"
 _MAIL_DOOR = "mail/test_doors_and_commands.py::test_"
 _SYNC = "attacks/test_sync_incidents.py::test_"
+_WEB = "console/test_attacks.py::test_"
+_SIGN_IN = "console/test_sign_in.py::test_"
+_WAYS_IN = "cli/test_ways_in.py::test_"
+_SMUGGLED = "cli/test_smuggling.py::test_"
+_FIELDS = "console/test_every_text_field.py::test_"
+_BROWSER = "console/test_safety_in_a_browser.py::test_"
 
 FAMILIES: dict[str, Family] = {
     "A1": Family(
@@ -273,7 +280,14 @@ FAMILIES: dict[str, Family] = {
         ),
     ),
     "B9": Family(
-        "mail made to be slow", 0, elsewhere="Mail: the node takes no mail in this version."
+        "mail made to be slow",
+        10,
+        (
+            f"{_READ}a_letter_built_to_take_long_takes_no_time",
+            f"{_READ}a_letter_built_to_break_readers_is_unreadable_in_no_time",
+            f"{_READ}html_nested_ten_thousand_deep_is_still_text",
+            f"{_READ}five_thousand_recipients_are_read_up_to_a_bound",
+        ),
     ),
     "B10": Family(
         "files that are not what they say",
@@ -311,9 +325,10 @@ FAMILIES: dict[str, Family] = {
             f"{_GUARD}what_an_operator_lists_may_be_private_and_nothing_worse",
             f"{_REQUESTS}an_invitation_takes_this_node_to_no_address_of_the_inside",
             f"{_REQUESTS}a_partner_at_an_address_of_the_inside_is_never_called",
+            "api/test_webhooks.py::test_a_real_program_is_called_and_an_address_inside_is_not",
         ),
-        elsewhere="Webhooks, pictures, issuers of sign-in, mail servers and desks: parts this "
-        "version does not have; they will use the same transport.",
+        elsewhere="Pictures and issuers of sign-in are asked of nobody. Desks and webhooks are "
+        "called through the same transport; mail servers are named by the operator in a file.",
     ),
     "D1": Family(
         "a letter in the requester's name that nothing proves",
@@ -424,6 +439,162 @@ FAMILIES: dict[str, Family] = {
             f"{_READ}whatever_the_bytes_are_a_letter_comes_out_or_unreadable",
             f"{_SEND}a_letter_that_breaks_the_reader_is_held_whole_and_the_queue_goes_on",
             "mail/test_corpora_intake.py::test_every_letter_of_the_corpora_is_done_or_held_with_its_bytes_and_no_program_is_answered",
+        ),
+    ),
+    "E1": Family(
+        "scripts in whatever people write",
+        1,
+        (
+            f"{_FIELDS}hostile_texts_stay_texts_in_every_field_of_every_form",
+            f"{_FIELDS}in_the_form_of_a_button_nobody_can_write",
+            "console/test_work_in_a_browser.py::test_naughty_words_stay_words",
+            f"{_READ}html_has_nothing_left_that_acts",
+        ),
+    ),
+    "E2": Family(
+        "files that a browser would run",
+        12,
+        (
+            f"{_WEB}whatever_was_uploaded_is_saved_and_never_run",
+            "api/test_files.py::test_a_hostile_name_does_no_harm",
+        ),
+    ),
+    "E3": Family(
+        "words in an address or a header that come back",
+        15,
+        (
+            f"{_WEB}no_word_in_an_address_is_more_than_a_word",
+            f"{_WEB}no_word_in_a_form_is_more_than_a_word",
+            f"{_SMUGGLED}what_is_no_request_is_answered_with_no_byte_of_it_and_logged_with_none",
+        ),
+    ),
+    "E4": Family(
+        "every page and route, every role, things of another account",
+        1,
+        (
+            "console/test_who_may.py::test_nobody_gets_beyond_what_the_policy_says",
+            "console/test_who_may.py::test_the_router_serves_what_the_table_says_and_nothing_else",
+            "api/test_access.py::test_every_route_is_classified",
+        ),
+    ),
+    "E5": Family(
+        "files without a session, or by an ended link",
+        5,
+        (
+            f"{_WEB}a_file_opens_for_nobody_without_the_session_or_the_link_it_belongs_to",
+            "api/test_access.py::test_a_file_of_another_ticket_is_not_there",
+            f"{_OWN}after_parting_not_a_byte_more_of_the_ticket_is_sent",
+        ),
+    ),
+    "E6": Family(
+        "ways in that should be shut",
+        10,
+        (
+            f"{_SIGN_IN}a_disabled_agent_is_out_at_once_and_stays_out",
+            f"{_SIGN_IN}an_invitation_opens_once_and_not_for_ever",
+            f"{_SIGN_IN}a_wrong_password_and_an_unknown_name_are_told_the_same",
+            f"{_SIGN_IN}a_new_password_ends_every_other_session",
+            f"{_SIGN_IN}with_a_second_factor_the_password_alone_opens_nothing",
+            f"{_SIGN_IN}a_session_of_one_node_opens_nothing_at_another",
+            f"{_WAYS_IN}the_first_link_chooses_a_password_and_later_ones_sign_in",
+            f"{_WAYS_IN}a_reset_gives_a_new_password_and_ends_what_the_old_one_opened",
+            f"{_WAYS_IN}serving_says_how_to_begin_until_somebody_has",
+            "api/test_access.py::test_a_stranger_is_turned_away_at_every_route",
+            "cli/test_backup.py::test_nobody_gets_in_by_what_the_backup_remembers",
+        ),
+        "No header and no directory of others signs anybody in: there is no such way.",
+    ),
+    "E7": Family(
+        "addresses that callers make up",
+        1000,
+        (
+            f"{_WEB}a_thousand_made_up_addresses_are_one_caller",
+            "federation/test_limits.py::test_a_written_address_changes_nothing_unless_our_proxy_wrote_it",
+            "console/test_health.py::test_a_proxy_on_this_machine_does_not_open_the_counters",
+        ),
+    ),
+    "E8": Family(
+        "SQL in every word",
+        15,
+        (
+            f"{_WEB}no_word_of_a_programs_address_is_more_than_a_word",
+            f"{_WEB}no_word_in_an_address_is_more_than_a_word",
+            f"{_WEB}signs_that_stand_for_anything_in_a_database_find_themselves_only",
+            "api/test_any_request.py::test_every_answer_is_one_that_is_described",
+        ),
+    ),
+    "E9": Family(
+        "cells that a spreadsheet would run",
+        1,
+        (f"{_WEB}nothing_is_given_out_as_a_table_that_a_spreadsheet_would_run",),
+        "There is no such export; tabs of the command line are for programs and stay as they are.",
+    ),
+    "E10": Family(
+        "forms of other sites",
+        9,
+        (
+            f"{_WEB}no_form_of_another_site_does_anything_on_any_page",
+            f"{_WEB}a_form_that_a_browser_sends_by_itself_is_none_for_programs",
+            "console/test_door.py::test_without_fetch_metadata_the_origin_decides",
+        ),
+    ),
+    "E11": Family(
+        "frames, caches, where links lead",
+        14,
+        (
+            f"{_WEB}every_answer_of_every_page_is_strict",
+            f"{_WEB}no_page_leads_elsewhere_whatever_it_is_told",
+            f"{_SIGN_IN}nobody_is_led_elsewhere_after_signing_in",
+            f"{_BROWSER}no_other_site_frames_a_page",
+            f"{_BROWSER}after_signing_out_there_is_no_way_back",
+        ),
+    ),
+    "E12": Family(
+        "requests that can be read in two ways",
+        100,
+        (
+            f"{_SMUGGLED}what_can_be_read_in_two_ways_is_refused_and_nothing_behind_it_is_read",
+            f"{_SMUGGLED}what_may_be_taken_is_taken_whole_or_the_line_is_closed",
+            f"{_SMUGGLED}a_plain_request_and_the_next_are_two",
+        ),
+        "Against the node itself; behind a proxy of the operator's choice it has not been run.",
+    ),
+    "E13": Family(
+        "secrets in the database, logs, backups, messages",
+        7,
+        (
+            f"{_SIGN_IN}nothing_that_opens_is_kept_in_the_database",
+            f"{_WAYS_IN}serving_says_how_to_begin_until_somebody_has",
+            "api/test_access.py::test_a_token_is_kept_as_its_hash_only",
+            "api/test_webhooks.py::test_a_secret_is_shown_once_and_kept_hidden",
+            "api/test_problems.py::test_a_bug_of_ours_tells_a_number_and_nothing_else",
+            "cli/test_backup.py::test_nothing_secret_is_in_a_backup_without_keys",
+            "test_logs.py::test_a_secret_by_its_shape_is_hidden_wherever_it_stands",
+            f"{_SMUGGLED}what_is_no_request_is_answered_with_no_byte_of_it_and_logged_with_none",
+        ),
+    ),
+    "E14": Family(
+        "recordings of sessions about to leave",
+        0,
+        ("console/test_partners.py::test_a_secret_in_a_message_is_masked",),
+        "On our own screens only: words and files that people make public leave as they are. "
+        "Nothing holds them back yet.",
+    ),
+    "E15": Family(
+        "pages rendered on the server",
+        1,
+        (
+            f"{_NAMES}the_node_has_nothing_that_decodes_a_file",
+            f"{_READ}html_has_nothing_left_that_acts",
+        ),
+        "Nothing is rendered on the server: no PDF, no picture, no page of others.",
+    ),
+    "E16": Family(
+        "prototypes in the browser",
+        1,
+        (
+            f"{_BROWSER}a_prototype_in_an_address_changes_none",
+            f"{_WEB}no_word_in_an_address_is_more_than_a_word",
         ),
     ),
     "X1": Family(

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from tests.attacks.coverage import FAMILIES, Family
-from tools import mail_attacks
+from tools import attack_docs, mail_attacks
 
 TESTS = Path(__file__).parents[1]
 IDS = [*(f"A{n}" for n in range(1, 18)), *(f"B{n}" for n in range(1, 13)), "C",
-       *(f"D{n}" for n in range(1, 16)), *(f"X{n}" for n in range(1, 7))]  # fmt: skip
+       *(f"D{n}" for n in range(1, 16)), *(f"E{n}" for n in range(1, 17)),
+       *(f"X{n}" for n in range(1, 7))]  # fmt: skip
 
 
 @cache
@@ -41,6 +42,10 @@ def test_every_test_that_is_named_exists(family: str) -> None:
 
 def test_the_page_of_attacks_by_letter_says_what_the_table_says() -> None:
     assert mail_attacks.main(["--check"]) == 0, "python -m tools.mail_attacks"
+
+
+def test_the_page_is_what_the_table_says() -> None:
+    assert attack_docs.main(["--check"]) == 0
 
 
 def _inputs(named: str) -> int:

@@ -86,7 +86,7 @@ def schema_of(argv: tuple[str, ...]) -> str:
         return "mail-list"
     if noun == "delivery" and words[1] in {"replay", "skip"}:
         return "delivery-list"
-    if noun in {"init", "serve", "work", "status", "doctor", "completion"}:
+    if noun in {"init", "serve", "work", "status", "doctor", "completion", "console"}:
         return noun
     return f"{noun}-{words[1]}"
 
