@@ -92,7 +92,8 @@ def kind(error: BaseException) -> frozenset[str]:
     ids, numbers and quoted words differ from run to run and are left out.
     """
     if isinstance(error, AssertionError):
-        return frozenset(_VARIABLE.sub("…", line) for line in str(error).splitlines() if line)
+        lines = [line for line in str(error).splitlines() if line]
+        return frozenset(_MANY.sub("…", _VARIABLE.sub("…", line)) for line in lines)
     frames = traceback.extract_tb(error.__traceback__)
     where = [f"{Path(one.filename).name}:{one.name}" for one in frames[-1:]]
     return frozenset({f"{type(error).__name__} in {where}"})
@@ -106,6 +107,9 @@ _VARIABLE: Final = re.compile(
     )"""
     % "|".join(NAMES)
 )
+
+
+_MANY: Final = re.compile(r"[…,\s\])}]*…[…,\s\])}]*")  # of such, or lists of them
 
 
 async def shortest(seed: int, steps: int) -> str:

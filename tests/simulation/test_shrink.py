@@ -60,6 +60,11 @@ TWICE = "Партнёр: 'слова-57-00003' 2 times"
             "hnd_01a206fd67007696b937329905a247b9: in another order: ['c', 'd'] and ['d']",
             True,
         ),
+        (
+            "hnd_01a206fd67007696b937329905a247b2 files: Вендор [('a', 'b'), ('c', 'b')], Мастер []",
+            "hnd_01a206fd67007696b937329905a247b2 files: Партнёр [], Вендор [('a', 'b')]",
+            True,
+        ),
     ],
 )
 def test_failures_are_alike_by_what_is_wrong_and_not_by_whom_it_meets(
