@@ -11,7 +11,8 @@ told by a call of its own before it takes anything more.
 
 *Receipts* and *calls* are signed with the newest keys the peer is known to have: those of the
 key set whose announcement it has receipted, or that it confirmed when it was called. The older
-keys stay good for a while, so nothing stands still while an announcement is on its way.
+keys stay good for a while, so nothing stands still while an announcement is on its way; calls are
+signed with an old one no longer than that.
 """
 
 from __future__ import annotations
@@ -72,8 +73,17 @@ def told_version(connection: Connection, link: Link) -> int:
 
 
 def http_key(hub: Hub, told: int) -> PrivateKey:
-    """What calls to a peer and answers to it are signed with, who knows this key set of ours."""
-    return _still_good(hub, told, KeyUse.HTTP) or hub.keys.http
+    """What calls to a peer and answers to it are signed with, who knows this key set of ours.
+
+    After its overlap an old key says nothing to a peer that has the new ones; that we are not
+    sure of it must not silence us. A peer that has them not asks for them, or is told.
+    """
+    old = _still_good(hub, told, KeyUse.HTTP)
+    if old is not None:
+        entry = hub.ring.opened.key_set.find(old.kid, KeyUse.HTTP)
+        if entry is not None and hub.now() < entry.not_after:
+            return old
+    return hub.keys.http
 
 
 def receipt_key(tx: Tx, hub: Hub, link: Link) -> PrivateKey:

@@ -307,7 +307,12 @@ async def reached(hub: Hub, link_id: LinkId) -> None:
 
     def quiet(connection: Connection) -> bool:
         how = deliveries.get(connection, link_id)
-        return how.failing_since is None and not how.failures
+        if how.failures or how.next_at is not None:
+            return False
+        # Nothing is put off: what waits all the same waits for something else.
+        stream = streams.get(connection, link_id)
+        waits = stream is not None and stream.out_seq > stream.receipted_seq
+        return how.failing_since is None or waits
 
     if await hub.db.glance(quiet):
         return

@@ -238,6 +238,32 @@ async def test_a_partner_that_was_away_for_two_rotations_hears_of_both(
     assert "keys_refused" not in await kinds(b)
 
 
+async def test_a_partner_whose_receipt_for_our_keys_was_lost_understands_us_after_the_overlap(
+    network: Network,
+) -> None:
+    """It has the new keys, the old one has run out for it, and nobody can call it to ask."""
+    a = await network.company("A")
+    b = await network.company("B", outbound_only=True)
+    link_id = await network.link(a, b)
+    await network.run_until_idle()
+    network.wire.fault = lambda _caller, method, url: (
+        "drop_request" if method == "POST" and url.startswith(a.settings.url) else None
+    )
+    await keys.rotate(a.hub, a.dispatcher, ALL)
+    await network.run_for(seconds=30)
+    assert (await link_of(b, link_id)).peer_key_set_version == 2
+    pinned = await peers.keys(a.hub, link_id)
+    assert pinned is not None and pinned.told == 1
+    network.wire.down.add(b.settings.url)
+    network.clock.advance(days=a.hub.limits.http_key_overlap_days + 1)
+    network.wire.down.clear()
+    network.wire.fault = lambda _caller, _method, _url: None
+    await say(a, link_id, "после")
+    await network.run_for(minutes=5)
+    assert await heard(b) == ["после"]
+    assert await waiting(a, link_id) == 0
+
+
 async def test_a_tail_signed_again_after_a_start_has_the_right_key_at_every_position(
     network: Network, two: tuple[Company, Company, LinkId]
 ) -> None:

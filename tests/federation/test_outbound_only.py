@@ -652,6 +652,26 @@ async def test_what_it_sends_being_refused_does_not_keep_it_from_asking(tmp_path
 # --- linking --------------------------------------------------------------------------------
 
 
+async def test_what_waits_on_a_stopped_link_does_not_make_it_ask_without_end(
+    tmp_path: Path,
+) -> None:
+    """Its messages could not be delivered; then the link was suspended, and the peer is there."""
+    network = Network(tmp_path, as_a_mill=True)
+    a, b = await network.company("A"), await network.company("B", outbound_only=True)
+    link_id = await network.link(a, b)
+    await network.run_until_idle()
+    network.wire.down.add(a.settings.url)
+    made = await tickets.create(b.hub, b.dispatcher, tickets.NewTicket(title="Касса"))
+    await handoffs.offer(b.hub, b.dispatcher, OfferHandoff(made.id, link_id))
+    await network.run_for(minutes=2)
+    await links.suspend(b.hub, b.dispatcher, link_id, "спор")
+    network.wire.down.clear()
+    asked = len(network.wire.calls)
+    await network.run_for(minutes=10)  # raises where it does not come to rest
+    assert len(network.wire.calls) > asked
+    await network.close()
+
+
 async def test_a_node_that_nobody_can_call_cannot_invite(tmp_path: Path) -> None:
     network = Network(tmp_path)
     hidden = await network.company("Скрытый", outbound_only=True)

@@ -21,6 +21,8 @@ ONCE_FAILED = {
     35: "older keys, signed by an identity that was replaced since, were refused",
     40: "who cannot be called had forgotten keys, and nobody told it to ask for them",
     57: "messages stayed sealed with a key that was replaced before the peer heard of it",
+    285: "who cannot be called asked without a pause for what a suspended link held back",
+    294: "calls were signed with a key whose overlap was over, for want of a receipt for the new",
 }
 
 
