@@ -31,6 +31,7 @@ WITHOUT_ACTOR = {
     "guests.reply": "by the link",
     "guests.rate": "by the link",
     "mail_acts.act": "by the link in the letter",
+    "mail_terms.answer": "by the link in the letter",
     # They only look; what may be looked at is said in the tables of pages and routes.
     "access.nobody_can_sign_in": "looks",
     "handoffs.preview": "looks",
