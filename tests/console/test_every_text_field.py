@@ -55,6 +55,8 @@ BUTTONS = {
     *("take_ticket", "untie_ticket", "remove_view", "speak", "sign_out", "enable_webhook"),
     *("replay_webhook", "replay_call", "leave_notices", "read_notices", "end_session"),
     *("end_sessions", "resume_link", "withdraw", "confirm_link", "enable_agent", "revoke_token"),
+    *("restore_customer", "restore_asset", "restore_site", "replay_desk", "disable_desk"),
+    *("enable_desk", "fill_desk", "roll_desk_back", "release_ticket", "send_to_desk", "cut_pair"),
 }
 """Pages that take a press of a button, which is not always shown; their templates are read."""
 
@@ -66,6 +68,7 @@ WITHOUT_FORM = {
     "cancel_handoff": "no form of its own: the page takes it back",
     "entering_code": "a code; shown on no page",
     "remove_factor": "a password; shown on no page",
+    "join_pair": "of a desk at work, which this scene does not have: not tried here",
 }
 """Pages that take a form in which nobody can write what is shown again."""
 
