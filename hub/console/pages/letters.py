@@ -66,7 +66,8 @@ def _beginning(visit: Visit, found: LetterView) -> str:
         return ""
     with visit.hub.blobs.open(found.sha256) as source:
         text = source.read(_SHOWN).decode("utf-8", "replace")
-    return "".join(ch if ch.isprintable() or ch in "\n\t" else "\ufffd" for ch in text)
+    lines = text.replace("\r\n", "\n")
+    return "".join(ch if ch.isprintable() or ch in "\n\t" else "\ufffd" for ch in lines)
 
 
 async def _raw(visit: Visit) -> web.StreamResponse:
