@@ -35,7 +35,8 @@ async def test_a_held_letter_is_shown_without_harm_and_becomes_a_ticket_where_a_
     listed = await integrator.get("/settings/letters?state=held")
     assert held.id in listed.text
     page = await integrator.get(f"/settings/letters/{held.id}")
-    assert "\ufffd\n" not in page.text, "ends of lines are no strange characters"
+    assert "MIME-Version: 1.0\ufffd" not in page.text, "ends of lines are no strange characters"
+    assert "MIME-Version: 1.0\n" in page.text
     assert "&lt;script&gt;alert(1)" in page.text
     assert "<script>alert" not in page.text
     assert "\u202e" not in page.text
