@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from hub.actions import keyring, outgoing, permits
@@ -112,25 +113,34 @@ async def finish(hub: Hub) -> None:
 
 async def refresh(hub: Hub) -> bool:
     """Work with the newest keys, whichever process made them; whether there were any."""
-
-    def newest(connection: Connection) -> int:
-        return max(nodes.key_sets_of(connection, hub.account.node_id))
-
-    version = await hub.db.glance(newest)
-    if version <= hub.ring.opened.version:
+    if await hub.db.glance(partial(_newest, hub=hub)) <= hub.ring.opened.version:
         return False
     hub.ring.reload()
     return True
 
 
+async def settle(hub: Hub) -> None:
+    """Bring what is on disk and what the database knows together, whichever is ahead.
+
+    A change that the database did not take (a full disk, a server gone) is at work here already:
+    partners must hear of it without waiting for a start.
+    """
+    known = await hub.db.glance(partial(_newest, hub=hub))
+    if known > hub.ring.opened.version:
+        hub.ring.reload()
+    elif known < hub.ring.opened.version:
+        await finish(hub)
+
+
+def _newest(connection: Connection, *, hub: Hub) -> int:
+    """The newest key set that the database knows."""
+    return max(nodes.key_sets_of(connection, hub.account.node_id))
+
+
 async def _ready(hub: Hub) -> Opened:
     """The newest keys, with nothing left open of an earlier change."""
     hub.ring.reload()
-
-    def newest(connection: Connection) -> int:
-        return max(nodes.key_sets_of(connection, hub.account.node_id))
-
-    if await hub.db.read(newest) < hub.ring.opened.version:
+    if await hub.db.read(partial(_newest, hub=hub)) < hub.ring.opened.version:
         await finish(hub)
     return hub.ring.opened
 

@@ -308,7 +308,7 @@ class Keys:
 
     async def turn(self) -> datetime | None:
         """Renew the keys, then make every call that is due."""
-        await keys.refresh(self._hub)
+        await keys.settle(self._hub)
         now = self._hub.now()
         waiting = await keys.links_to_call(self._hub)
         self._tries = {

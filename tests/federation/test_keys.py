@@ -19,7 +19,7 @@ from hub.actions import handoffs as handoff_actions
 from hub.actions import invitations, keyring, keys, links, peer_keys, peers, tickets
 from hub.actions.context import Hub
 from hub.actions.handoffs import OfferHandoff
-from hub.errors import Conflict, Misconfigured, NotFound, Refused
+from hub.errors import Conflict, Misconfigured, NotFound, Refused, Unavailable
 from hub.federation import linking
 from hub.federation.door import Call, Reply
 from hub.federation.probe import probe
@@ -1109,6 +1109,26 @@ async def _change(hub: Hub, company: Company, what: str) -> None:
         await keys.revoke(hub, company.dispatcher, hub.keys.message.kid, "stolen")
     else:
         await keys.replace_identity(hub, company.dispatcher)
+
+
+async def test_a_change_that_the_database_did_not_take_is_finished_while_the_node_runs(
+    network: Network, two: tuple[Company, Company, LinkId], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new keys are on disk and at work in this process: partners must hear of them."""
+    a, b, link_id = two
+
+    def strike(point: str) -> None:
+        if point == "keys.announced":
+            monkeypatch.setattr(faults, "strike", None)
+            raise Unavailable("database_unavailable", "The disk is full.")
+
+    monkeypatch.setattr(faults, "strike", strike)
+    with pytest.raises(Unavailable):
+        await keys.revoke(a.hub, a.dispatcher, a.hub.keys.message.kid, "украден")
+    await network.run_for(minutes=1)
+    assert (await link_of(b, link_id)).peer_key_set_version == 2
+    assert (await link_of(a, link_id)).suspended_by_us
+    assert "keys_revoked" in await kinds(a)
 
 
 async def test_another_process_goes_on_with_keys_it_did_not_make(
