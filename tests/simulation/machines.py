@@ -183,13 +183,15 @@ class Machines:
         )
         (data / "hub.db").write_bytes(content)
         settings = company.settings.model_copy(update={"data": data})
-        hub = await app.open_hub(
-            settings,
-            {},
-            clock=self.world.network.clock_of(company.name),
-            entropy=SeededEntropy(self.world.chance.getrandbits(64)),
-            inline=True,
-        )
+        entropy = SeededEntropy(self.world.chance.getrandbits(64))
+        with self.world.unharmed():  # a copy that does not start is none
+            hub = await app.open_hub(
+                settings,
+                {},
+                clock=self.world.network.clock_of(company.name),
+                entropy=entropy,
+                inline=True,
+            )
         twin = replace(company, hub=hub, settings=settings, cranks=(), turns_at={})
         self.restored.add(company.name)  # what the copy alone was told ends with it
         self.twins[company.name] = Twin(twin, steps)
