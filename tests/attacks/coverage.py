@@ -294,7 +294,8 @@ FAMILIES: dict[str, Family] = {
         6,
         (
             f"{_NAMES}a_hostile_file_is_given_back_as_it_came_and_never_looked_into",
-            f"{_NAMES}the_node_has_nothing_that_decodes_a_file",
+            f"{_NAMES}nothing_in_the_nodes_process_decodes_a_file",
+            "console/test_thumbnails.py::test_of_what_is_no_photo_only_a_drawing_of_ours_is_shown",
         ),
     ),
     "B11": Family(
@@ -584,7 +585,7 @@ FAMILIES: dict[str, Family] = {
         "pages rendered on the server",
         1,
         (
-            f"{_NAMES}the_node_has_nothing_that_decodes_a_file",
+            f"{_NAMES}nothing_in_the_nodes_process_decodes_a_file",
             f"{_READ}html_has_nothing_left_that_acts",
         ),
         "Nothing is rendered on the server: no PDF, no picture, no page of others.",

@@ -302,7 +302,7 @@ async def test_a_hostile_file_is_given_back_as_it_came_and_never_looked_into(
     assert "sandbox" in got.headers["Content-Security-Policy"]
 
 
-def test_the_node_has_nothing_that_decodes_a_file() -> None:
+def test_nothing_in_the_nodes_process_decodes_a_file() -> None:
     """No library that opens pictures, pages, archives or XML is imported but where it is said."""
     openers = {"PIL", "xml", "lxml", "zipfile", "tarfile", "gzip", "bz2", "lzma", "pickle",
                "cv2", "fitz", "pypdf", "magic", "imghdr", "shelve", "marshal"}  # fmt: skip
@@ -316,13 +316,13 @@ def test_the_node_has_nothing_that_decodes_a_file() -> None:
             elif isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in openers:
                 found.add((path.name, node.module or ""))
     # The backup and evidence bundles are archives of our own making, so are the console's styles.
-    assert {name for name, _ in found} - ARCHIVISTS <= READERS_OF_LETTERS
+    assert {name for name, _ in found} - ARCHIVISTS <= READERS
 
 
 ARCHIVISTS = {"backups.py", "backup.py", "bundle.py", "bundles.py", "evidence.py", "archive.py",
               "assets.py"}  # fmt: skip
-READERS_OF_LETTERS = {"html.py", "desk_reading.py"}
-"""What people wrote is HTML in letters: read in a process of its own, within time and memory."""
+READERS = {"html.py", "desk_reading.py", "pictures.py"}
+"""HTML of letters and images: each read in a process of its own, within time and memory."""
 
 
 def _tree(root: Path) -> set[Path]:
