@@ -82,7 +82,7 @@ def _out(connection: Connection, one: Post) -> LetterLine:
         attempts=one.attempts,
         next_at=one.next_at,
         at=one.made_at,
-        error=one.bounce or one.last_error,
+        error=one.bounce or (None if one.last_error is None else gettext(one.last_error)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, func, insert, or_, select, update
 
+from hub.i18n import N_
 from hub.storage.database import Tx, for_update
 from hub.storage.tables import posts
 from hub.storage.turns import Turns
@@ -24,7 +25,7 @@ class PostState(StrEnum):
     SKIPPED = "skipped"  # a person let it be
 
 
-MAYBE_SENT: Final = "The node was restored: it may have gone out."
+MAYBE_SENT: Final = N_("The node was restored: it may have gone out.")
 """Why a letter waits for a person."""
 
 

@@ -15,6 +15,8 @@ from hub.actions.handoffs import OfferHandoff
 from hub.actions.tickets import NewTicket
 from hub.domain.comment import Visibility
 from hub.evidence import verify
+from hub.i18n import reading_in
+from hub.queries import letters
 from hub.storage import comments, inbox, links, outbox, resets
 from hub.storage import handoffs as stored
 from tests.cli.conftest import hub
@@ -148,6 +150,11 @@ async def test_a_letter_nobody_knows_of_waits_for_a_person_who_may_send_it(
     assert len(partner.letters) == sent
     (post,) = [one for one in await desk.posts() if one.comment_id == comment_id]
     assert post.state == "failed"
+    with reading_in("ru"):
+        lines = await desk.hub.db.read(
+            lambda c: letters.sent(c, state="failed", before=None, limit=10)
+        )
+    assert "Узел восстановлен из копии: письмо могло уже уйти." in [one.error for one in lines]
     await desk.replay(post.id)
     assert partner.letters[-1].letter["Message-ID"] == partner.letters[-2].letter["Message-ID"]
 
