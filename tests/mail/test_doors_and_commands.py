@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import random
 import smtplib
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import jsonschema_rs
@@ -14,6 +17,7 @@ import pytest
 from hub.errors import Misconfigured
 from hub.mail import mailboxes
 from hub.mail.door import open_door
+from hub.storage import attachments
 from hub.storage import letters as stored
 from tests.cli.conftest import follows_schema, hub
 from tests.mail.conftest import HELP, Desk, a_letter
@@ -53,6 +57,33 @@ async def test_a_mail_server_hands_letters_in_at_our_own_door(desk: Desk, lmtp: 
     assert letter.recipients == places
     await desk.works()
     assert (await desk.letter(letter.id)).outcome == "ticket"
+
+
+async def test_a_letter_of_25_megabytes_becomes_a_ticket_with_its_file(desk: Desk):
+    content = random.Random(1).randbytes(18 * 1024 * 1024)  # a third more in base64
+    letter = EmailMessage()
+    letter["From"], letter["To"], letter["Subject"] = "anna@romashka.example", HELP, "Снимки"
+    letter["Message-ID"] = "<large@romashka.example>"
+    letter.set_content("Снимки кассы.")
+    letter.add_attachment(content, maintype="application", subtype="zip", filename="снимки.zip")
+    raw = letter.as_bytes(policy=SMTP)
+    assert len(raw) > 25_000_000
+
+    def hand_in(port: int) -> None:
+        with smtplib.SMTP("127.0.0.1", port) as line:
+            line.sendmail("anna@romashka.example", [HELP], raw)
+
+    async with a_door(desk, lmtp=False) as port:
+        await asyncio.to_thread(hand_in, port)
+    await desk.works()
+    (stored_letter,) = await all_letters(desk)
+    assert stored_letter.outcome == "ticket"
+    with desk.hub.blobs.open(stored_letter.sha256) as source:
+        assert source.read().endswith(raw)  # under what our own server wrote above it
+    (row,) = await desk.hub.db.read(lambda c: attachments.of_ticket(c, stored_letter.ticket_id))
+    assert (row.name, row.size) == ("снимки.zip", len(content))
+    with desk.hub.blobs.open(row.sha256) as source:
+        assert source.read() == content
 
 
 ENDS = [b"\n.\n", b"\n.\r\n", b"\r.\r\n", b"\r\n.\n", b"\r.\r", b"\n\n.\n\n"]
