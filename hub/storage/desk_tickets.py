@@ -23,7 +23,7 @@ from hub.storage.tables import (
     handoffs,
     tickets,
 )
-from hub.storage.turns import Turns
+from hub.storage.waiting import Waiting
 
 TOPIC: Final = "desks"
 """Woken whenever there may be something to tell a desk, or to ask it."""
@@ -184,20 +184,22 @@ def prints(connection: Connection, desk_id: str) -> dict[str, str]:
 _WAITS: Final = (desk_tickets.c.state == PairState.LIVE) & (
     desk_tickets.c.changed > desk_tickets.c.told
 )
-_TURNS: Final = Turns(desk_tickets, _WAITS)
-claim = _TURNS.claim
+_WAITING: Final = Waiting(desk_tickets, _WAITS)
+claim = _WAITING.claim
 
 
 def due(connection: Connection, desk_id: str, now: datetime, most: int) -> list[Pair]:
     """Live pairs with something that may have to be told, oldest pair first."""
     fresh_first = [desk_tickets.c.next_at.is_not(None)]
-    found = _TURNS.due(connection, now, most, desk_tickets.c.desk_id == desk_id, order=fresh_first)
+    found = _WAITING.due(
+        connection, now, most, desk_tickets.c.desk_id == desk_id, order=fresh_first
+    )
     return [_pair(row) for row in found]
 
 
 def next_at(connection: Connection, desk_id: str) -> datetime | None:
     """When the next one is to be tried again."""
-    return _TURNS.next_at(connection, desk_tickets.c.desk_id == desk_id)
+    return _WAITING.next_at(connection, desk_tickets.c.desk_id == desk_id)
 
 
 def unpark(tx: Tx, desk_id: str) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from hub.storage import statements
 from hub.storage.database import Tx, for_update
 from hub.storage.tables import answered, letters, mailbox_cursors
-from hub.storage.turns import Turns
+from hub.storage.waiting import Waiting
 
 
 class LetterState(StrEnum):
@@ -121,14 +121,14 @@ def change(tx: Tx, letter_id: str, **values: Any) -> None:
     tx.connection.execute(update(letters).where(letters.c.id == letter_id).values(**values))
 
 
-_TURNS: Final = Turns(letters, letters.c.state == LetterState.STORED)
-claim = _TURNS.claim
-next_at = _TURNS.next_at
+_WAITING: Final = Waiting(letters, letters.c.state == LetterState.STORED)
+claim = _WAITING.claim
+next_at = _WAITING.next_at
 
 
 def due(connection: Connection, now: datetime, most: int) -> list[StoredLetter]:
     """Letters to read, oldest first."""
-    return [_letter(row) for row in _TURNS.due(connection, now, most)]
+    return [_letter(row) for row in _WAITING.due(connection, now, most)]
 
 
 def page(

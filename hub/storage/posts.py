@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, func, insert, or_, select, update
 from hub.i18n import N_
 from hub.storage.database import Tx, for_update
 from hub.storage.tables import posts
-from hub.storage.turns import Turns
+from hub.storage.waiting import Waiting
 
 
 class PostState(StrEnum):
@@ -121,14 +121,14 @@ def by_message(connection: Connection, message_id: str) -> Post | None:
     return None if row is None else _post(row)
 
 
-_TURNS: Final = Turns(posts, posts.c.state == PostState.QUEUED)
-claim = _TURNS.claim
-next_at = _TURNS.next_at
+_WAITING: Final = Waiting(posts, posts.c.state == PostState.QUEUED)
+claim = _WAITING.claim
+next_at = _WAITING.next_at
 
 
 def due(connection: Connection, now: datetime, most: int) -> list[Post]:
     """Those to be tried now, oldest first."""
-    return [_post(row) for row in _TURNS.due(connection, now, most)]
+    return [_post(row) for row in _WAITING.due(connection, now, most)]
 
 
 def page(

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, or_, select,
 from hub.storage.database import Tx
 
 
-class Turns:
+class Waiting:
     """The waiting rows of a table that has `id` and `next_at` (null: at once)."""
 
     def __init__(self, table: Table, waits: ColumnElement[bool]) -> None:
