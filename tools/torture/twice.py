@@ -53,8 +53,11 @@ def workers(
         if databases is None:
             beside.program = Program.WORK
         else:
+            # Another machine: its own folder, and one place for files that both of them see.
             beside.data = root / "beside"
-            shutil.copytree(a.data, beside.data, ignore=shutil.ignore_patterns("*.lock"))
+            apart = shutil.ignore_patterns("*.lock", "files")
+            shutil.copytree(a.data, beside.data, ignore=apart)
+            (beside.data / "files").symlink_to(a.data / "files")
             two.driver.a.processes.append(beside)
         beside.start()
         stop = threading.Event()
