@@ -150,14 +150,19 @@ def take_by_position(tx: Tx, hub: Hub, link: Link, one: VerifiedMessage, now: da
 def _seals_beside(tx: Tx, link: Link, made: Announcement, seq: int) -> None:
     """From behind this position on the overtaken set's message key seals too, unless revoked.
 
-    It ends with the others where the stream brings a newer set.
+    It ends with the others where the stream brings a newer set: also one that a call had let seal
+    only what we lost, for what the peer says behind that was sealed before it told us anything.
     """
     message = made.key_set.only(KeyUse.MSG)
     text = nodes.key_sets_of(tx.connection, link.peer_node_id)[link.peer_key_set_version]
     newest = open_key_set(text, peer_identity(link))
     pinned = {key.kid for key in links.keys(tx.connection, link.id)}
-    if message.kid not in pinned and not newest.is_revoked(message.kid):
+    if newest.is_revoked(message.kid):
+        return
+    if message.kid not in pinned:
         _pin_message_key(tx, link.id, message.kid, message.key, seq + 1)
+    else:
+        links.change_key(tx, link.id, message.kid, until_seq=None)
 
 
 def _announced_in_stream(tx: Tx, link: Link, said: Mapping[str, Any]) -> Announcement:

@@ -979,6 +979,30 @@ async def test_what_every_key_since_the_backup_had_sealed_comes_back_though_one_
     assert not {"keys_refused", "keys_misused", "messages_contested"} & alarms
 
 
+async def test_what_waits_under_a_key_between_is_taken_behind_what_was_lost(
+    network: Network, two: tuple[Company, Company, LinkId]
+) -> None:
+    """The key seals on behind what its owner vouches for, until the stream itself ends it."""
+    a, b, link_id = two
+    await network.stop(a)
+    backup = await copy_of(a)
+    await network.start(a)
+    await keys.rotate(b.hub, b.dispatcher, ALL)
+    await say(b, link_id, "до")
+    await network.run_for(minutes=1)
+    network.wire.down.add(a.settings.url)
+    await say(b, link_id, "ждёт")
+    await keys.rotate(b.hub, b.dispatcher, ALL)
+    await say(b, link_id, "после")
+    await network.stop(a)
+    await put_back(a, backup)
+    network.wire.down.clear()
+    await network.start(a)
+    await network.run_for(minutes=5)
+    assert await heard(a) == ["до", "ждёт", "после"]
+    assert await waiting(b, link_id) == 0
+
+
 @pytest.mark.parametrize("rotated", [True, False])
 async def test_a_partner_that_does_not_know_a_message_key_is_told_all_keys_by_a_call(
     network: Network, rotated: bool

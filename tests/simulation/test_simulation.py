@@ -24,6 +24,7 @@ ONCE_FAILED = {
     285: "who cannot be called asked without a pause for what a suspended link held back",
     294: "calls were signed with a key whose overlap was over, for want of a receipt for the new",
     399: "a change of keys that the database had not taken was at work, and partners not told",
+    471: "a key told by a call sealed only what was lost, and the stream went on under it",
 }
 
 
